@@ -1,0 +1,107 @@
+"""Every error minewatch raises on purpose.
+
+MinewatchError
+├── Refusal             a rule forbids the command; one subclass a rule, its docstring is the message
+│   └── OccurredInFuture, StreamNotFound, StreamExists …
+├── NotSignedIn         nobody is known to have sent the request
+├── NotPermitted        somebody is known, and may not do this
+├── NotFound            no such thing, or none this person may see
+├── VersionConflict     the stream moved on since the caller read it
+├── IdempotencyMismatch the command id was used before with other content
+├── Unreadable          bytes that are no event of any known contract
+├── HistoryDiffers      a source's past is not the past that was applied: somebody restored or forged
+└── NotReady            a part of the service cannot work yet; try again
+"""
+
+import inspect
+
+
+class MinewatchError(Exception):
+    """Root of the tree above."""
+
+
+class Refusal(MinewatchError):
+    """操作违反规定。
+    The command breaks a rule."""
+
+    def __init__(self, **facts: object) -> None:
+        """`facts` are codes, numbers and times that explain the refusal; they are shown, so never personal data."""
+        super().__init__(self.rule, *(f"{k}={v}" for k, v in facts.items()))
+        self.facts = facts
+
+    @property
+    def rule(self) -> str:
+        return type(self).__name__
+
+    @property
+    def message(self) -> str:
+        return self._lines()[0]
+
+    @property
+    def message_en(self) -> str:
+        return self._lines()[-1]
+
+    def _lines(self) -> list[str]:
+        return [line for line in inspect.cleandoc(type(self).__doc__ or self.rule).splitlines() if line]
+
+
+class OccurredInFuture(Refusal):
+    """发生时间不能晚于当前时间五分钟以上。请核对手机或电脑的时钟。
+    The time it happened lies more than five minutes ahead. Check the clock of the phone or computer."""
+
+
+class StreamNotFound(Refusal):
+    """没有这条记录。请核对编号。
+    There is no such record. Check the number."""
+
+
+class StreamExists(Refusal):
+    """这条记录已经存在，不能重复建立。
+    This record exists already and cannot be made twice."""
+
+
+class UniqueConflict(Refusal):
+    """同一事项刚被他人登记，请刷新后再试。
+    Somebody registered the same thing a moment ago. Reload and try again."""
+
+
+class NoPlanInForce(Refusal):
+    """实施方案尚未生效，暂不能办理。
+    No plan is in force yet, so this cannot be done."""
+
+
+class NotSignedIn(MinewatchError):
+    """请先登录。
+    Sign in first."""
+
+
+class NotPermitted(MinewatchError):
+    """您的岗位无权进行此操作。
+    Your post may not do this."""
+
+
+class NotFound(MinewatchError):
+    """没有找到，或您无权查看。
+    Not found, or not yours to see."""
+
+
+class VersionConflict(MinewatchError):
+    """这条记录刚被他人更新，请刷新后再试。
+    The record was changed a moment ago. Reload and try again."""
+
+
+class IdempotencyMismatch(MinewatchError):
+    """同一操作编号已用于不同的内容。请用新的编号。
+    This command id was used before with other content. Use a new one."""
+
+
+class Unreadable(MinewatchError):
+    """Bytes that are no event of any known contract."""
+
+
+class HistoryDiffers(MinewatchError):
+    """The source's past is not the past that was applied here. Nothing goes on until a person has looked."""
+
+
+class NotReady(MinewatchError):
+    """A part of the service cannot work yet."""

@@ -1,0 +1,1 @@
+"""The Merkle tree over a service's log: bytes in, bytes out."""
