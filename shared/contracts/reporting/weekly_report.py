@@ -23,7 +23,10 @@ class UnitLine(Part):
 
 
 class ReportOpened(Event):
-    """scope: unit | town. The period runs from `starts_at` (in) to `cut_off_at` (out)."""
+    """scope: unit | town. The period runs from `starts_at` (in) to `cut_off_at` (out); at `missing_at` it stands as missing.
+
+    `units`: on a town's report, the units that report for this period.
+    """
 
     type = "reporting.weekly_report.opened.v1"
     scope: Code
@@ -32,7 +35,9 @@ class ReportOpened(Event):
     starts_at: datetime
     cut_off_at: datetime
     due_at: datetime
+    missing_at: datetime | None = None
     closing: bool
+    units: tuple[Code, ...] = ()
 
 
 class ReportDue(Event):

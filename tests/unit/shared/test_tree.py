@@ -35,7 +35,8 @@ def test_every_size_up_to_seventy_has_the_root_of_the_definition() -> None:
 @given(st.lists(st.integers(0, 9), max_size=12))
 def test_growing_in_any_batches_gives_the_same_frontier(batches: list[int]) -> None:
     leaves = some_leaves(sum(batches))
-    size, frontier, taken = 0, [], 0
+    size, taken = 0, 0
+    frontier: list[bytes] = []
     for count in batches:
         size, frontier = tree.extend(size, tree.unpack(tree.pack(frontier)), leaves[taken : taken + count])
         taken += count

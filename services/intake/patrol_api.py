@@ -1,0 +1,207 @@
+"""Patrols by HTTP: planned, started, recorded, with the route as GPX; phones that were offline send one record later."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from services.intake.patrol import (
+    CorrectPatrol,
+    EnterPatrolInError,
+    Found,
+    PlanPatrol,
+    RecordPatrol,
+    StartPatrol,
+)
+from services.intake.patrol_bodies import (
+    Correction,
+    InError,
+    PatrolLine,
+    PatrolPage,
+    PatrolPlan,
+    PatrolRecord,
+    PatrolStart,
+    RouteKept,
+)
+from services.intake.read_models import patrol_finding, patrol_line, steps
+from services.intake.route import MAX_BYTES, MEDIA_TYPE, RouteNotKept, RouteTooLarge, Track, geojson, track_of
+from shared.contracts.event import Code
+from shared.contracts.intake.patrol import Route
+from shared.decider import Actor
+from shared.errors import NotFound, NotPermitted
+from shared.ids import derived
+from shared.web.door import Accepted, Call, Door, accepted, call, door, reader
+from shared.web.paging import Page, page_of, read_cursor
+from shared.web.preconditions import etag
+
+router = APIRouter(prefix="/intake/v1", tags=["patrols"])
+
+PATROLLERS = ("village_head", "inspector", "police_officer", "land_officer", "clerk")
+PLANNERS = (*PATROLLERS, "office_director")
+READERS = (*PLANNERS, "duty_officer", "group_leader", "deputy_leader", "designated_reporter", "auditor")
+
+AtDoor = Annotated[Door, Depends(door)]
+Patroller = Annotated[Call, Depends(call(*PATROLLERS))]
+Planner = Annotated[Call, Depends(call(*PLANNERS))]
+Reader = Annotated[Actor, Depends(reader(*READERS))]
+
+
+def own_village(who: Actor, village: str | None) -> str | None:
+    """`village`, or the one the post is bound to. Raises NotPermitted for any other village."""
+    if who.village is not None and village not in (None, who.village):
+        raise NotPermitted("another village")
+    return village or who.village
+
+
+def for_somebody(who: Actor) -> None:
+    """A clerk keys a patrol in for whoever walked it. Raises NotPermitted when the token names nobody."""
+    if who.post == "clerk" and who.on_behalf_of is None:
+        raise NotPermitted("a clerk records a patrol on somebody's behalf")
+
+
+@router.post("/routes", status_code=201, openapi_extra={"requestBody": {"content": {MEDIA_TYPE: {}}, "required": True}})
+async def keep_route(request: Request, at: AtDoor, who: Annotated[Actor, Depends(reader(*PATROLLERS))]) -> RouteKept:
+    """Keeps a GPX track without author, device and names, and answers its hash; the same track has the same hash."""
+    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+        raise RouteTooLarge(most=MAX_BYTES)
+    track = await asyncio.to_thread(track_of, await request.body())
+    await _keep(at, track, f"route-{track.sha256[:32]}")
+    return RouteKept.model_validate(track, from_attributes=True)
+
+
+@router.post("/patrols", status_code=201)
+async def plan_patrol(body: PatrolPlan, response: Response, at: AtDoor, call: Planner) -> Accepted:
+    """Plans a patrol."""
+    own_village(call.who, body.village)
+    patrol = str(body.patrol or derived(call.command_id, "patrol"))
+    command = PlanPatrol(patrol=patrol, **body.model_dump(exclude={"patrol"}))
+    return accepted(await at.app.handle(command, call.cause), response)
+
+
+@router.post("/patrols/{patrol}/start", status_code=201)
+async def start_patrol(patrol: UUID, body: PatrolStart, response: Response, at: AtDoor, call: Patroller) -> Accepted:
+    """Starts a planned patrol, or one that was not planned."""
+    for_somebody(call.who)
+    facts = dict(body) | {"village": own_village(call.who, body.village)}
+    return accepted(await at.app.handle(StartPatrol(patrol=str(patrol), **facts), call.cause), response)
+
+
+@router.post("/patrols/{patrol}/record", status_code=201)
+async def record_patrol(patrol: UUID, body: PatrolRecord, response: Response, at: AtDoor, call: Patroller) -> Accepted:
+    """Records a patrol under the id the phone chose, however late; it happened when it ended."""
+    for_somebody(call.who)
+    facts = {name: value for name, value in body if name not in ("route_sha256", "gpx", "findings")}
+    command = RecordPatrol(
+        **facts | {"village": own_village(call.who, body.village)},
+        patrol=str(patrol),
+        occurred_at=body.ended_at,
+        findings=tuple(Found(**dict(f)) for f in body.findings),
+        route=await _route(at, body, f"patrol-{patrol}"),
+    )
+    return accepted(await at.app.handle(command, call.cause), response)
+
+
+async def _route(at: Door, body: PatrolRecord, stream_id: str) -> Route | None:
+    """The route the record names, kept when it came inside. Raises what track_of raises, and RouteNotKept."""
+    if body.gpx is not None:
+        track = await asyncio.to_thread(track_of, body.gpx.encode())
+        await _keep(at, track, stream_id)
+    elif body.route_sha256 is not None:
+        track = await asyncio.to_thread(track_of, await _kept(at, body.route_sha256))
+    else:
+        return None
+    return Route(sha256=track.sha256, points=track.points, metres=track.metres)
+
+
+async def _keep(at: Door, track: Track, stream_id: str) -> None:
+    async with at.writing() as tx:
+        await at.files.put(tx, track.content, MEDIA_TYPE, stream_id)
+
+
+async def _kept(at: Door, sha256: str) -> bytes:
+    try:
+        async with at.reading() as tx:
+            return (await at.files.get(tx, sha256))[1]
+    except NotFound as error:
+        raise RouteNotKept(sha256=sha256) from error
+
+
+@router.post("/patrols/{patrol}/corrections", status_code=201)
+async def correct_patrol(patrol: UUID, body: Correction, response: Response, at: AtDoor, call: Planner) -> Accepted:
+    """Corrects one field of the record with a reason; `finding.2.violation` names a field of finding 2."""
+    await _visible(at, call.who, str(patrol))
+    if body.field == "village":
+        own_village(call.who, body.value.code)
+    return accepted(await at.app.handle(CorrectPatrol(patrol=str(patrol), **dict(body)), call.cause), response)
+
+
+@router.post("/patrols/{patrol}/entered-in-error", status_code=201)
+async def enter_patrol_in_error(patrol: UUID, body: InError, response: Response, at: AtDoor, call: Planner) -> Accepted:
+    """Marks the whole record as a mistake, with a reason."""
+    await _visible(at, call.who, str(patrol))
+    return accepted(await at.app.handle(EnterPatrolInError(patrol=str(patrol), **dict(body)), call.cause), response)
+
+
+async def _visible(at: Door, who: Actor, patrol: str) -> asyncpg.Record:
+    """The patrol's line. Raises NotFound, also for a patrol of a village that is not the reader's."""
+    async with at.reading() as tx:
+        row = await patrol_line.one(tx, patrol)
+    if who.village is not None and row["village"] != who.village:
+        raise NotFound(patrol)
+    return row
+
+
+@router.get("/patrols")
+async def list_patrols(
+    at: AtDoor,
+    who: Reader,
+    state: Code | None = None,
+    village: Code | None = None,
+    unit: Code | None = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[PatrolLine]:
+    """Patrols, newest first; a post bound to a village sees its own alone. Raises NotPermitted when it asks for another's."""
+    after = read_cursor(cursor, datetime, str)
+    filters = {"state": state, "village": own_village(who, village), "unit": unit}
+    async with at.reading() as tx:
+        rows = await patrol_line.page(tx, **filters, after=after, most=limit + 1)
+    return page_of(
+        rows, limit, lambda row: PatrolLine.model_validate(dict(row)), lambda row: (row["at"], row["patrol"])
+    )
+
+
+@router.get("/patrols/{patrol}")
+async def show_patrol(patrol: UUID, response: Response, at: AtDoor, who: Reader) -> PatrolPage:
+    """One patrol with its findings and steps."""
+    row = await _visible(at, who, str(patrol))
+    async with at.reading() as tx:
+        rows = await patrol_finding.of_patrol(tx, str(patrol))
+        done = [dict(step) for step in await steps.of_stream(tx, f"patrol-{patrol}")]
+    found = [{name: value for name, value in line.items() if name != "patrol"} for line in rows]
+    response.headers["ETag"] = etag(row["version"])
+    return PatrolPage.model_validate({**row, "found": found, "steps": done})
+
+
+@router.get("/patrols/{patrol}/route.gpx")
+async def show_route(patrol: UUID, at: AtDoor, who: Reader) -> Response:
+    """The route as GPX 1.1."""
+    return Response(await _route_of(at, who, str(patrol)), media_type=MEDIA_TYPE)
+
+
+@router.get("/patrols/{patrol}/route.geojson")
+async def show_route_as_geojson(patrol: UUID, at: AtDoor, who: Reader) -> Response:
+    """The route as GeoJSON (RFC 7946), WGS-84."""
+    content = await _route_of(at, who, str(patrol))
+    return JSONResponse(await asyncio.to_thread(geojson, content), media_type="application/geo+json")
+
+
+async def _route_of(at: Door, who: Actor, patrol: str) -> bytes:
+    row = await _visible(at, who, patrol)
+    if row["route_sha256"] is None:
+        raise NotFound(patrol)
+    return await _kept(at, row["route_sha256"])

@@ -1,0 +1,1 @@
+"""What intake shows; every table is a function of events."""

@@ -1,0 +1,178 @@
+"""One line a patrol. state: planned | started | recorded | void."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import text_of
+from shared.contracts.intake import patrol
+from shared.contracts.intake.patrol import (
+    PatrolCorrected,
+    PatrolEnteredInError,
+    PatrolPlanned,
+    PatrolRecorded,
+    PatrolStarted,
+)
+from shared.errors import NotFound
+from shared.read_model import MetaData, ReadModel, Write
+from shared.sql import Tx
+
+LINE = Table(
+    "patrol_line",
+    MetaData(),
+    Column("patrol", Text, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("village", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("patrol_class", Text),
+    Column("planned_on", Date),
+    Column("reason", Text),
+    Column("started_at", DateTime(timezone=True)),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("members", ARRAY(Text)),
+    Column("route_sha256", Text),
+    Column("points", Integer),
+    Column("metres", Integer),
+    Column("findings", Integer),
+    Column("live", Boolean, nullable=False),
+    Column("no_finding", Boolean),
+    Column("handling", Text),
+    Column("handling_note", Text),
+    Column("offline", Boolean),
+    Column("recorded_at", DateTime(timezone=True)),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Index("patrol_line_newest", "at", "patrol"),
+)
+"""`at` orders the list: when it last happened outside (planned, started, ended)."""
+
+CORRECTABLE = ("village", "unit", "patrol_class", "started_at", "ended_at", "handling", "handling_note")
+_OF = LINE.c.patrol == bindparam("of_patrol")
+
+PUT = insert(LINE)
+PUT = PUT.on_conflict_do_update(
+    index_elements=["patrol"],
+    set_={
+        name: PUT.excluded[name]
+        for name in LINE.columns.keys()  # noqa: SIM118
+        if name not in ("patrol", "planned_on", "reason")
+    },
+)
+START = insert(LINE)
+START = START.on_conflict_do_update(
+    index_elements=["patrol"],
+    set_={name: START.excluded[name] for name in ("version", "state", "village", "unit", "started_at", "at")},
+)
+CORRECT = {
+    name: update(LINE).where(_OF).values({"version": bindparam("at_version"), name: bindparam(f"new_{name}")})
+    for name in CORRECTABLE
+}
+CORRECT_NOTHING = update(LINE).where(_OF).values(version=bindparam("at_version"))
+VOID = update(LINE).where(_OF).values(version=bindparam("at_version"), state="void")
+
+ONE = select(LINE).where(LINE.c.patrol == bindparam("patrol"))
+# Newest first; a filter that is NULL lets everything through; `after` is the last line of the page before.
+PAGE = (
+    select(LINE)
+    .where(
+        *(
+            or_(bindparam(name, type_=Text).is_(None), LINE.c[name] == bindparam(name, type_=Text))
+            for name in ("state", "village", "unit")
+        ),
+        or_(
+            bindparam("after_at", type_=DateTime(timezone=True)).is_(None),
+            tuple_(LINE.c.at, LINE.c.patrol)
+            < tuple_(bindparam("after_at", type_=DateTime(timezone=True)), bindparam("after_patrol", type_=Text)),
+        ),
+    )
+    .order_by(LINE.c.at.desc(), LINE.c.patrol.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def project(e: Recorded[Any]) -> Iterator[Write]:
+    key = {"of_patrol": e.stream_id.removeprefix("patrol-"), "at_version": e.version}
+    match e.event:
+        case PatrolPlanned() as p:
+            planned = {"state": "planned", "planned_on": p.planned_on, "reason": p.reason, "at": e.occurred_at}
+            yield PUT, _line(e) | {"patrol_class": p.patrol_class, **planned}
+        case PatrolStarted():
+            yield START, _line(e) | {"state": "started", "started_at": e.occurred_at, "at": e.occurred_at}
+        case PatrolRecorded() as p:
+            yield PUT, _line(e) | _record(p) | {"state": "recorded", "recorded_at": e.recorded_at, "at": p.ended_at}
+        case PatrolCorrected() as p if p.field in CORRECT:
+            value = p.value.at or p.value.code or text_of(p.value.text)
+            yield CORRECT[p.field], {**key, f"new_{p.field}": value}
+        case PatrolCorrected():
+            yield CORRECT_NOTHING, key
+        case PatrolEnteredInError():
+            yield VOID, key
+
+
+def _line(e: Recorded[Any]) -> dict[str, Any]:
+    nothing = dict.fromkeys(column.name for column in LINE.columns)
+    own = {"patrol": e.stream_id.removeprefix("patrol-"), "version": e.version, "live": False}
+    return nothing | own | {"village": e.event.village, "unit": e.event.unit}
+
+
+def _record(p: PatrolRecorded) -> dict[str, Any]:
+    return {
+        "patrol_class": p.patrol_class,
+        "started_at": p.started_at,
+        "ended_at": p.ended_at,
+        "members": list(p.members),
+        "route_sha256": p.route.sha256,
+        "points": p.route.points,
+        "metres": p.route.metres,
+        "findings": len(p.findings),
+        "live": any(f.live for f in p.findings),
+        "no_finding": p.no_finding,
+        "handling": p.handling,
+        "handling_note": text_of(p.handling_note),
+        "offline": p.offline,
+    }
+
+
+async def page(
+    tx: Tx,
+    *,
+    state: str | None,
+    village: str | None,
+    unit: str | None,
+    after: tuple[datetime, str] | None,
+    most: int,
+) -> list[asyncpg.Record]:
+    """At most `most` lines, newest first, beginning behind `after` (at, patrol)."""
+    after_at, after_patrol = after or (None, None)
+    filters = {"state": state, "village": village, "unit": unit}
+    return await tx.all(PAGE, {**filters, "after_at": after_at, "after_patrol": after_patrol, "most": most})
+
+
+async def one(tx: Tx, patrol_id: str) -> asyncpg.Record:
+    """Raises NotFound."""
+    row = await tx.one(ONE, {"patrol": patrol_id})
+    if row is None:
+        raise NotFound(patrol_id)
+    return row
+
+
+READ_MODEL = ReadModel("patrol_line", tables=(LINE,), events=patrol.EVENTS, project=project)

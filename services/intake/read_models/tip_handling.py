@@ -1,0 +1,50 @@
+"""What became of substantiated tips: the hazards of the service cases that go back to one. Projected from cases alone."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Column, Index, Table, Text, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.contracts.cases.hazard import HazardClosedOut, HazardEnteredInError, HazardFindingAttached, HazardListed
+from shared.contracts.envelope import Recorded
+from shared.read_model import MetaData, ReadModel, Write
+from shared.sql import Tx
+
+HANDLING = Table(
+    "tip_handling",
+    MetaData(),
+    Column("hazard", Text, primary_key=True),
+    Column("tip", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Index("tip_handling_of_tip", "tip"),
+)
+"""state: open | closed_out | void."""
+
+ADD = insert(HANDLING).on_conflict_do_nothing()
+SETTLE = update(HANDLING).where(HANDLING.c.hazard == bindparam("of_hazard")).values(state=bindparam("new_state"))
+STATES = select(HANDLING.c.state).where(HANDLING.c.tip == bindparam("of_tip"))
+
+
+def project(e: Recorded[Any]) -> Iterator[Write]:
+    match e.event:
+        case HazardListed(source=source) | HazardFindingAttached(source=source) if source.kind == "tip":
+            yield ADD, {"hazard": e.stream_id, "tip": source.ref.removeprefix("tip-"), "state": "open"}
+        case HazardClosedOut():
+            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "closed_out"}
+        case HazardEnteredInError():
+            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "void"}
+
+
+async def settled(tx: Tx, tip_id: str) -> bool:
+    """True when everything that was listed because of the tip is closed out."""
+    states = {row["state"] for row in await tx.all(STATES, {"of_tip": tip_id})} - {"void"}
+    return states == {"closed_out"}
+
+
+READ_MODEL = ReadModel(
+    "tip_handling",
+    tables=(HANDLING,),
+    events=(HazardListed, HazardFindingAttached, HazardClosedOut, HazardEnteredInError),
+    project=project,
+)

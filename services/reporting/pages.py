@@ -1,0 +1,212 @@
+"""Reports as pages: the list, one report with its figures, the events behind a figure, and the forms of whoever may act on it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ValidationError
+
+from services.reporting import report_file
+from services.reporting import weekly_report_commands as ask
+from services.reporting.content import TOWN
+from services.reporting.desk import about_report, compile_town, submit
+from services.reporting.read_models import report_line
+from services.reporting.read_models.report_line import Line
+from services.reporting.report_file import line_of
+from services.reporting.report_forms import FIELD_OF, FORMS, ReportForm, offered
+from services.reporting.sight import sight_of
+from shared.app import Answer
+from shared.contracts.event import Code, Id
+from shared.decider import Actor
+from shared.errors import Refusal, VersionConflict
+from shared.plan.terms import PlanTerms
+from shared.web.door import Call, Door, door, form_call, page_reader
+from shared.web.language import says
+from shared.web.paging import cursor_of, read_cursor
+from shared.web.problems import words_of
+from shared.web.remedies import complaints_of
+from shared.web.rendering import page
+
+router = APIRouter(prefix="/reporting/reports", include_in_schema=False)
+
+AtDoor = Annotated[Door, Depends(door)]
+Reader = Annotated[Actor, Depends(page_reader())]
+LINES = 32
+"""Two weeks of a town with 15 reporting units."""
+
+
+@router.get("")
+async def reports_page(
+    request: Request,
+    at: AtDoor,
+    who: Reader,
+    period_no: str | None = None,
+    unit: str = "",
+    state: str = "",
+    cursor: str = "",
+) -> HTMLResponse:
+    """The list: of the period that is being reported, unless asked otherwise; newest period first when asked for all."""
+    sight = sight_of(who)
+    async with at.reading() as tx:
+        plan = await at.terms(tx)
+        if period_no is None and plan is not None:
+            over = [p.no for p in plan.periods if p.cut_off_at <= at.clock.now()]
+            period_no = str(over[-1] if over else 1)
+        wanted = {"period_no": period_no or "", "unit": unit, "state": state}
+        period = next((p for p in plan.periods if str(p.no) == period_no), None) if plan else None
+        rows = await report_line.page(
+            tx,
+            limit=LINES + 1,
+            after=read_cursor(cursor, int, str, str),
+            unit=unit or None,
+            period_no=period.no if period is not None else None,
+            state=state or None,
+            reader_unit=sight.own_unit,
+        )
+    last = rows[LINES - 1] if len(rows) > LINES else None
+    following = last and {**wanted, "cursor": cursor_of(last["period_no"], last["unit"], last["plan"])}
+    return page(
+        request,
+        "reports/list.html",
+        plan=plan,
+        lines=_ordered(rows[:LINES], plan),
+        wanted=wanted,
+        period=period,
+        whole_town=sight.open,
+        periods=plan.periods if plan else (),
+        units=(*plan.reporting_units, plan.town_unit) if plan else (),
+        next=f"?{urlencode(following)}" if following else None,
+        first=f"?{urlencode(wanted)}" if cursor else None,
+    )
+
+
+def _ordered(lines: list[Line], plan: PlanTerms | None) -> list[Line]:
+    """Newest period first; in each the town, then the units as the plan lists them."""
+    order = [TOWN, *plan.reporting_units] if plan is not None else []
+    place = {unit: nth for nth, unit in enumerate(order)}
+    return sorted(lines, key=lambda line: (-line["period_no"], place.get(line["unit"], len(order)), line["unit"]))
+
+
+@router.get("/{report}")
+async def report_page(request: Request, report: Id, at: AtDoor, who: Reader) -> HTMLResponse:
+    """One report: what it says, what was restated, how it came to it, and what this reader may do about it now."""
+    return await _shown(request, at, who, report)
+
+
+async def _shown(
+    request: Request,
+    at: Door,
+    who: Actor,
+    report: str,
+    *,
+    tried: str = "",
+    typed: Mapping[str, str] | None = None,
+    complaints: list[dict[str, str]] | None = None,
+    status_code: int = 200,
+) -> HTMLResponse:
+    """`tried`: the form that was refused, with what was `typed` and what is wrong with it."""
+    sight = sight_of(who)
+    async with at.reading() as tx:
+        line = await line_of(tx, sight, report)
+        told = await report_file.whole(tx, at.book, sight, line)
+        plan = await at.terms(tx)
+        now = None
+        if told["counted"] is None and sight.lists_events(line) and plan is not None:
+            now = report_file.counted_lines(plan, sight, (await report_file.preview(tx, at.book, line))[1])
+    counted = told["counted"] or now
+    used = {phase for figure in counted["figures"] for phase in figure["by_phase"]} if counted else set()
+    return page(
+        request,
+        "reports/one.html",
+        status_code=status_code,
+        plan=plan,
+        report=told,
+        counted=counted,
+        standing=told["counted"] is not None,
+        phases=[p.phase for p in plan.phases if p.phase in used] if plan else [],
+        opens=sight.lists_events(line),
+        people=told["people"],
+        forms=[form.step for form in offered(line, who, at.clock.now())],
+        tried=tried,
+        typed=typed or {},
+        complaints=complaints or [],
+    )
+
+
+@router.get("/{report}/figures/{figure}")
+async def figure_page(
+    request: Request,
+    report: Id,
+    figure: Code,
+    at: AtDoor,
+    who: Reader,
+    version: Annotated[int | None, Query(ge=1)] = None,
+) -> HTMLResponse:
+    """The events behind one figure."""
+    sight = sight_of(who)
+    async with at.reading() as tx:
+        line = await line_of(tx, sight, report)
+        told = await report_file.figure(tx, at.book, sight, line, figure, version)
+        plan = await at.terms(tx)
+    return page(
+        request,
+        "reports/figure.html",
+        plan=plan,
+        report=line,
+        told=told,
+        people=told["people"],
+        may_open_events=sight.events,
+        narrow=not sight.open,
+    )
+
+
+async def _do(at: Door, call: Call, form: ReportForm, report: str, typed: Mapping[str, str]) -> Answer:
+    """Raises pydantic.ValidationError for a text that is too long, and whatever the command is refused by."""
+    given = {name: typed[name].strip() for name in form.body.model_fields if typed.get(name, "").strip()}
+    body: Any = form.body.model_validate(given)
+    match form.step:
+        case "submission":
+            return await submit(at, call, report, body.note)
+        case "compilation":
+            return await compile_town(at, call, report)
+        case "acceptance":
+            return await about_report(at, call, ask.AcceptReport(report=report))
+        case "return":
+            return await about_report(at, call, ask.ReturnReport(report=report, reason=body.reason))
+        case _:
+            return await about_report(at, call, ask.FileReport(report=report))
+
+
+def _receives(form: ReportForm) -> Any:
+    """The route that takes one form: back to the page when it was done, the page with the complaint when it was not."""
+
+    async def post_form(
+        request: Request, report: Id, at: AtDoor, call: Annotated[Call, Depends(form_call(*form.posts))]
+    ) -> Response:
+        sent = await request.form()
+        typed = {name: value for name, value in sent.items() if isinstance(value, str)}
+        try:
+            await _do(at, call, form, report, typed)
+        except ValidationError as error:
+            found = complaints_of(error.errors())
+            wrong = [{"field": c.field, "message": says(c.message, c.message_en)} for c in found]
+            status = 422
+        except (Refusal, VersionConflict) as refusal:
+            rule = type(refusal).__name__
+            wrong = [{"field": FIELD_OF.get(rule, form.step), "message": says(*words_of(refusal))}]
+            status = request.app.state.rule_status.get(rule, 409)
+        else:
+            return RedirectResponse(f"/reporting/reports/{report}", 303)
+        return await _shown(
+            request, at, call.who, report, tried=form.step, typed=typed, complaints=wrong, status_code=status
+        )
+
+    return post_form
+
+
+for _form in FORMS:
+    router.add_api_route(
+        f"/{{report}}/{_form.step}", _receives(_form), methods=["POST"], openapi_extra={"x-span": f"{_form.step}-form"}
+    )

@@ -1,0 +1,1 @@
+"""`minewatch …`: commands for the people who run a town."""

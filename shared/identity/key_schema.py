@@ -1,0 +1,83 @@
+"""The database `keys`: one table, and who may see which of its rows. Run once by keys_owner, in one transaction."""
+
+KEY_ROLES: tuple[str, ...] = ("keys_office", "keys_police", "keys_custodian")
+
+# Rows are kept apart by row-level security, so a query that forgets an audience still gets none of its keys. The functions run
+# as the owner, whom the policies do not bind; each does one thing, and only the custodian's role may call them: to destroy an
+# informant's key is also to destroy evidence.
+KEYS_DDL = """
+CREATE TABLE public.key (
+    key_id       uuid PRIMARY KEY,
+    service      text NOT NULL,
+    subject      text NOT NULL,
+    audience     text NOT NULL CHECK (audience IN ('all', 'office', 'police', 'custodian')),
+    stream_id    text NOT NULL,
+    wrapped      bytea,
+    sealing      boolean NOT NULL,
+    made_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    retired_at   timestamptz,
+    destroyed_at timestamptz,
+    CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+    CHECK (NOT sealing OR (retired_at IS NULL AND destroyed_at IS NULL))
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+COMMENT ON COLUMN public.key.stream_id IS 'where the key was first used';
+COMMENT ON COLUMN public.key.sealing IS 'further texts about the subject are sealed with this key';
+COMMENT ON COLUMN public.key.wrapped IS 'the key under the master key; null once destroyed, and vacuumed soon after';
+CREATE UNIQUE INDEX key_sealing ON public.key (subject, audience) WHERE sealing;
+CREATE INDEX key_subject ON public.key (subject);
+CREATE INDEX key_stream ON public.key (service, stream_id);
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO CURRENT_USER, keys_office, keys_police, keys_custodian;
+GRANT SELECT ON public.key TO keys_office, keys_police, keys_custodian;
+GRANT INSERT (key_id, service, subject, audience, stream_id, wrapped, sealing) ON public.key
+    TO keys_office, keys_police, keys_custodian;
+
+ALTER TABLE public.key ENABLE ROW LEVEL SECURITY;
+CREATE POLICY office_sees ON public.key FOR SELECT TO keys_office USING (audience IN ('all', 'office'));
+CREATE POLICY police_sees ON public.key FOR SELECT TO keys_police USING (audience IN ('all', 'police'));
+CREATE POLICY custodian_sees ON public.key FOR SELECT TO keys_custodian USING (audience IN ('all', 'custodian'));
+CREATE POLICY police_makes ON public.key FOR INSERT TO keys_police WITH CHECK (audience IN ('all', 'police'));
+CREATE POLICY custodian_makes ON public.key FOR INSERT TO keys_custodian WITH CHECK (audience IN ('all', 'custodian'));
+-- The office seals for others too, but may not plant the key that others will go on sealing with.
+CREATE POLICY office_makes ON public.key FOR INSERT TO keys_office
+    WITH CHECK (audience IN ('all', 'office') OR NOT sealing);
+
+CREATE FUNCTION public.erase_subject(of_subject text) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH erased AS (
+        UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = clock_timestamp()
+        WHERE subject = of_subject AND wrapped IS NOT NULL
+        RETURNING key_id
+    )
+    SELECT count(*)::integer FROM erased
+$$;
+
+CREATE FUNCTION public.streams_with_keys(of_service text, older_than interval) RETURNS SETOF text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT DISTINCT stream_id FROM public.key
+    WHERE service = of_service AND made_at < now() - older_than AND destroyed_at IS NULL
+        AND (subject = stream_id OR NOT sealing)
+$$;
+
+CREATE FUNCTION public.sweep_keys(of_service text, streams text[], older_than interval) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH orphan AS (
+        SELECT key_id, retired_at FROM public.key
+        WHERE service = of_service AND stream_id = ANY(streams) AND made_at < now() - older_than
+            AND destroyed_at IS NULL AND (subject = stream_id OR NOT sealing)
+    ), retired AS (
+        UPDATE public.key SET sealing = false, retired_at = now()
+        WHERE key_id IN (SELECT key_id FROM orphan WHERE retired_at IS NULL)
+    ), swept AS (
+        DELETE FROM public.key WHERE key_id IN (SELECT key_id FROM orphan WHERE retired_at < now() - older_than)
+        RETURNING key_id
+    )
+    SELECT count(*)::integer FROM swept
+$$;
+
+REVOKE ALL ON FUNCTION public.erase_subject(text), public.streams_with_keys(text, interval),
+    public.sweep_keys(text, text[], interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.erase_subject(text), public.streams_with_keys(text, interval),
+    public.sweep_keys(text, text[], interval) TO keys_custodian;
+"""

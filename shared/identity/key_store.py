@@ -1,0 +1,254 @@
+"""The keys of sealed texts, in the database `keys`: made before the text is stored, readable by one audience, destroyed to erase.
+
+A key belongs to a subject (a stream, an informant, a person) and an audience. What a role may not see, it cannot select: the
+rows are held back by the database (KEYS_DDL), not by this code. `keys_office` may add a key for the custodian and can never
+read it again, so it adds a new one each time; a subject may have any number of keys, and `destroy` takes them all.
+"""
+
+import base64
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID, uuid4
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.errors import NotReady
+from shared.identity.key_schema import KEY_ROLES, KEYS_DDL
+from shared.settings import SettingMissing
+
+# One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
+FIND_OR_MAKE = """
+WITH made AS (
+    INSERT INTO public.key (key_id, service, subject, audience, stream_id, wrapped, sealing)
+    VALUES ($1, $2, $3, $4, $5, $6, true)
+    ON CONFLICT (subject, audience) WHERE sealing DO NOTHING
+    RETURNING key_id, wrapped
+)
+SELECT key_id, wrapped FROM made
+UNION ALL
+SELECT key_id, wrapped FROM public.key WHERE subject = $3 AND audience = $4 AND sealing
+LIMIT 1
+"""
+MAKE_FOR_OTHERS = """
+INSERT INTO public.key (key_id, service, subject, audience, stream_id, wrapped, sealing)
+VALUES ($1, $2, $3, $4, $5, $6, false)
+"""
+OPENABLE = """
+SELECT key_id, subject, audience, wrapped FROM public.key
+WHERE key_id = ANY($1::uuid[]) AND audience = ANY($2::text[]) AND wrapped IS NOT NULL
+"""
+
+REMEMBERED = 20_000
+REMEMBERED_SECONDS = 900.0
+"""A process that never hears of an erasure forgets the key all the same."""
+
+
+class WrongMasterKey(NotReady):
+    """主密钥不符，密钥无法打开。请检查 MINEWATCH_MASTER_KEY。
+    A key does not open with this master key. Check MINEWATCH_MASTER_KEY."""
+
+
+class KeyWrapper(Protocol):
+    """Encrypts keys for storage. A key management service can stand here."""
+
+    def wrap(self, secret: bytes, aad: bytes) -> bytes: ...
+
+    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
+        """Raises WrongMasterKey when `wrapped` was made with another master key or for another `aad`."""
+        ...
+
+
+class EnvironmentWrapper:
+    """AES-256-GCM under a master key from the environment (base64 of 32 bytes). Nonce (12 bytes), then ciphertext."""
+
+    def __init__(self, master_key_b64: str) -> None:
+        """Raises SettingMissing when it is not 32 bytes."""
+        try:
+            master = base64.b64decode(master_key_b64, validate=True)
+        except ValueError:
+            master = b""
+        if len(master) != 32:
+            raise SettingMissing("MINEWATCH_MASTER_KEY must be the base64 of 32 bytes")
+        self._cipher = AESGCM(master)
+
+    def wrap(self, secret: bytes, aad: bytes) -> bytes:
+        nonce = os.urandom(12)
+        return nonce + self._cipher.encrypt(nonce, secret, aad)
+
+    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(wrapped[:12], wrapped[12:], aad)
+        except (InvalidTag, ValueError) as error:
+            raise WrongMasterKey("a key of the key store does not open") from error
+
+
+@dataclass(frozen=True)
+class Key:
+    """`secret`: 32 bytes, never shown."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A key as far as this process may know it; `secret` is None when it is not for its audiences, or destroyed."""
+
+    subject: str | None
+    secret: bytes | None = field(repr=False)
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Remembered(Generic[K, V]):
+    """At most `most` values, the longest unused leaving first, none for longer than `seconds`."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._values: OrderedDict[K, tuple[float, V]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        until, value = self._values.get(key, (0.0, None))
+        if value is None or until <= time.monotonic():
+            return None
+        self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = (time.monotonic() + self._seconds, value)
+        self._values.move_to_end(key)
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+    def drop(self, wanted: Callable[[K, V], bool]) -> None:
+        for key in [key for key, (_, value) in self._values.items() if wanted(key, value)]:
+            del self._values[key]
+
+
+class KeyStore:
+    """The keys as one process sees them. `audiences` must be what the pool's role may read; the database holds it to that."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        wrapper: KeyWrapper,
+        service: str,
+        audiences: frozenset[str],
+        remembered: int = REMEMBERED,
+        seconds: float = REMEMBERED_SECONDS,
+    ) -> None:
+        self.audiences = audiences
+        self._pool, self._wrapper, self._service = pool, wrapper, service
+        self._sealing: _Remembered[tuple[str, str], Key] = _Remembered(remembered, seconds)
+        self._opening: _Remembered[str, _Opened] = _Remembered(remembered, seconds)
+
+    async def sealing_key(self, subject: str, audience: str, stream_id: str) -> Key:
+        """The key for new texts about `subject`; made at first use, and committed before this returns.
+
+        For an audience of others it is a new key each time. `stream_id` is where the text will stand; sweep() asks for it.
+        """
+        if audience not in self.audiences:
+            return await self._make_for_others(subject, audience, stream_id)
+        if known := self._sealing.get((subject, audience)):
+            return known
+        key = await self._find_or_make(subject, audience, stream_id)
+        self._sealing.put((subject, audience), key)
+        self._opening.put(key.key_id, _Opened(subject, key.secret))
+        return key
+
+    async def _find_or_make(self, subject: str, audience: str, stream_id: str) -> Key:
+        fresh = _fresh()
+        wrapped = self._wrapper.wrap(fresh.secret, _bound_to(fresh.key_id, subject, audience))
+        values = (UUID(fresh.key_id), self._service, subject, audience, stream_id, wrapped)
+        # The second round finds what another writer committed meanwhile; a further one, that it was destroyed again.
+        for _ in range(5):
+            row = await self._pool.fetchrow(FIND_OR_MAKE, *values)
+            if row is not None:
+                found = str(row["key_id"])
+                return Key(found, self._wrapper.unwrap(row["wrapped"], _bound_to(found, subject, audience)))
+        raise NotReady("the key store gave no key")
+
+    async def _make_for_others(self, subject: str, audience: str, stream_id: str) -> Key:
+        key = _fresh()
+        wrapped = self._wrapper.wrap(key.secret, _bound_to(key.key_id, subject, audience))
+        await self._pool.execute(
+            MAKE_FOR_OTHERS, UUID(key.key_id), self._service, subject, audience, stream_id, wrapped
+        )
+        return key
+
+    async def opening_keys(self, key_ids: Iterable[str]) -> dict[str, bytes]:
+        """Key id -> secret, of those this store may open; what is unknown, destroyed or for others is left out."""
+        wanted = set(key_ids)
+        known = {key_id: opened for key_id in wanted if (opened := self._opening.get(key_id))}
+        missing = {key_id: uuid for key_id in wanted - known.keys() if (uuid := _uuid(key_id))}
+        if missing:
+            rows = await self._pool.fetch(OPENABLE, list(missing.values()), sorted(self.audiences))
+            found = {str(row["key_id"]): self._opened(row) for row in rows}
+            for key_id in missing:
+                # What is not there now never will be: an event is stored after its key.
+                known[key_id] = found.get(key_id) or _Opened(None, None)
+                self._opening.put(key_id, known[key_id])
+        return {key_id: opened.secret for key_id, opened in known.items() if opened.secret is not None}
+
+    def _opened(self, row: asyncpg.Record) -> _Opened:
+        bound_to = _bound_to(str(row["key_id"]), row["subject"], row["audience"])
+        return _Opened(row["subject"], self._wrapper.unwrap(row["wrapped"], bound_to))
+
+    async def destroy(self, subject: str) -> int:
+        """Erases: no text about `subject` can be read again. How many keys; only a custodian's role may.
+
+        The rows stay as tombstones without key bytes, so that a restored database can be told what to erase again.
+        """
+        destroyed: int = await self._pool.fetchval("SELECT public.erase_subject($1)", subject)
+        self.forget(subject)
+        return destroyed
+
+    def forget(self, subject: str | None = None) -> None:
+        """Drops what this process remembers: of one subject, or everything."""
+        self._sealing.drop(lambda about, _: subject is None or about[0] == subject)
+        self._opening.drop(lambda _, opened: subject is None or opened.subject == subject)
+
+    async def sweep(self, older_than: timedelta, known: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
+        """Deletes keys whose text was never stored, because the append after them failed. How many; only a custodian's role may.
+
+        `known` is given this service's streams and returns those with an event or a kept file. A key is retired first: nothing is
+        sealed with it any more. A later sweep, `older_than` after that, deletes it; so `older_than` must be longer than any
+        process remembers a key. Keys of a person or an informant that several streams may share are left alone.
+        """
+        if older_than < 2 * timedelta(seconds=REMEMBERED_SECONDS):
+            raise ValueError(f"a key may be in use for {REMEMBERED_SECONDS} s after it was read")
+        rows = await self._pool.fetch("SELECT public.streams_with_keys($1, $2) AS stream_id", self._service, older_than)
+        streams = [row["stream_id"] for row in rows]
+        orphaned = sorted(set(streams) - await known(streams))
+        swept: int = await self._pool.fetchval(
+            "SELECT public.sweep_keys($1, $2, $3)", self._service, orphaned, older_than
+        )
+        return swept
+
+
+def _fresh() -> Key:
+    return Key(str(uuid4()), os.urandom(32))
+
+
+def _bound_to(key_id: str, subject: str, audience: str) -> bytes:
+    """So that wrapped bytes moved to another row do not open."""
+    return "\x00".join((key_id, subject, audience)).encode()
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+__all__ = ["KEYS_DDL", "KEY_ROLES", "EnvironmentWrapper", "Key", "KeyStore", "KeyWrapper", "WrongMasterKey"]

@@ -1,0 +1,8 @@
+"""Alembic's entry: migrates one service's database over the connection that `database.migrate` hands in."""
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, version_table="schema_version", version_table_schema="public")
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,58 @@
+"""Read models: tables that are a function of events, and can be thrown away and built again.
+
+An inline model is written in the append's own transaction and its rows belong to one stream. Any other is written by a
+follower, in the order of each source's log. Which one it is, is the service's choice in main.py; the model does not know.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Executable, MetaData, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import Event
+from shared.sql import Tx
+
+Write = tuple[Executable, dict[str, Any]]
+"""A Core statement and its parameters by name."""
+
+
+@dataclass(frozen=True)
+class ReadModel:
+    """`project` is pure: it reads nothing, and the same event always gives the same writes. `events`: what it listens to."""
+
+    name: str
+    tables: tuple[Table, ...]
+    events: tuple[type[Event], ...]
+    project: Callable[[Recorded[Any]], Iterable[Write]]
+
+    def ddl(self) -> list[str]:
+        """CREATE statements, with IF NOT EXISTS, in the schema that the search path names first."""
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+        made: list[str] = []
+        for table in self.tables:
+            made.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
+            made.extend(
+                str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect))
+                for index in sorted(table.indexes, key=lambda i: str(i.name))
+            )
+        return made
+
+
+async def write_all(tx: Tx, models: Iterable[ReadModel], recorded: Recorded[Any]) -> None:
+    """Runs what every model that listens to the event writes."""
+    for model in models:
+        if isinstance(recorded.event, model.events):
+            for statement, params in model.project(recorded):
+                await tx.run(statement, params)
+
+
+def tables_of(models: Iterable[ReadModel]) -> list[str]:
+    """Table names, each once."""
+    return list(dict.fromkeys(table.name for model in models for table in model.tables))
+
+
+__all__ = ["MetaData", "ReadModel", "Write", "tables_of", "write_all"]

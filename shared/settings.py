@@ -1,0 +1,84 @@
+"""What a service is told from outside, by environment variables with the prefix MINEWATCH_."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import MinewatchError
+
+SERVICES = ("intake", "cases", "reporting", "notify")
+PARTS = ("web", "sequencer", "relay", "receiver", "follower", "timers", "jobs")
+
+
+class SettingMissing(MinewatchError):
+    """A setting that the service cannot run without is not given."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One service's settings.
+
+    *_dsn: postgresql:// addresses of the roles <svc>_app, <svc>_log and of the key store; nats_url with credentials;
+    secret: 32 bytes or more, the root of receipts and signatures; master_key: base64 of the 32 bytes that wrap all keys;
+    token_private/token_public: Ed25519 in PEM (the private one only where tokens are issued);
+    keep: how many messages the stream holds, None for all; mail: smtp://user:password@host:port?from=address.
+    """
+
+    service: str
+    jurisdiction: str
+    app_dsn: str
+    log_dsn: str
+    keys_dsn: str
+    nats_url: str
+    plans: Path
+    secret: bytes
+    master_key: str
+    token_public: str
+    token_private: str | None = None
+    clients: Path | None = None
+    keep: int | None = None
+    mail: str | None = None
+    webhooks: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    pool: int = 8
+    relay_service: bool = True
+
+    @staticmethod
+    def from_environment(service: str, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Raises SettingMissing, naming the variable."""
+
+        def need(name: str) -> str:
+            key = f"MINEWATCH_{name}"
+            if not environment.get(key):
+                raise SettingMissing(f"set {key} for the service {service}")
+            return environment[key]
+
+        def maybe(name: str) -> str | None:
+            return environment.get(f"MINEWATCH_{name}") or None
+
+        def path(name: str) -> Path | None:
+            value = maybe(name)
+            return Path(value) if value else None
+
+        keep = maybe("STREAM_KEEP")
+        return Settings(
+            service=service,
+            jurisdiction=need("JURISDICTION"),
+            app_dsn=need(f"{service.upper()}_APP_DSN"),
+            log_dsn=need(f"{service.upper()}_LOG_DSN"),
+            keys_dsn=need("KEYS_DSN"),
+            nats_url=need("NATS_URL"),
+            plans=Path(need("PLANS")),
+            secret=need("SECRET").encode(),
+            master_key=need("MASTER_KEY"),
+            token_public=need("TOKEN_PUBLIC").replace("\\n", "\n"),
+            token_private=(maybe("TOKEN_PRIVATE") or "").replace("\\n", "\n") or None,
+            clients=path("CLIENTS"),
+            keep=int(keep) if keep else None,
+            mail=maybe("MAIL"),
+            webhooks=path("WEBHOOKS"),
+            host=maybe("HOST") or "127.0.0.1",
+            port=int(maybe("PORT") or "8080"),
+        )

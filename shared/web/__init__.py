@@ -1,0 +1,1 @@
+"""What every service's HTTP side is made with: the application's frame, its door, preconditions, paging, pages."""
