@@ -13,9 +13,9 @@ from typing import Any
 
 import asyncpg
 
-from shared.app import AGAIN, APPENDING, LOST, TAKE_APPENDING, App, Cause
+from shared.app import AGAIN, APPENDING, LOST, TAKE_APPENDING, TRIES, App, Cause
 from shared.bell import Bell
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import Recorded, attribute
 from shared.contracts.event import Event
 from shared.decider import Actor, Command
 from shared.errors import NotReady, Refusal, UniqueConflict, VersionConflict
@@ -38,8 +38,11 @@ SELECT state, count(*) FROM (
 """
 WAITING = """
 SELECT parked_id, source, lineage, position, reaction, subject FROM work.parked
-WHERE state <> 'done' AND reaction = $1 AND subject = $2 ORDER BY parked_id LIMIT 1 FOR UPDATE
+WHERE state <> 'done' AND reaction = $1 AND subject = $2 AND source = $3 ORDER BY parked_id LIMIT 1
 """
+# Whoever parks or unparks events of a source holds its mark: a retry and the reactor never look at the queue at the same time.
+HOLD_MARK = "SELECT FROM work.mark WHERE follower = 'reactions' AND source = $1 FOR UPDATE"
+NOT_APPLIED = "UPDATE work.mark SET applied = applied - 1 WHERE follower = 'reactions' AND source = $1"
 SUBJECTS = "SELECT DISTINCT reaction, subject FROM work.parked WHERE state <> 'done'"
 DONE = "UPDATE work.parked SET state = 'done', attempts = attempts + 1 WHERE parked_id = $1"
 STILL = "UPDATE work.parked SET state = 'parked', reason = $2, attempts = attempts + 1 WHERE parked_id = $1"
@@ -107,6 +110,7 @@ class Reactor:
     poll: float = 0.25
     points: Points = field(default=no_points)
     reached: int = 0
+    _clashed: tuple[int | None, str] | None = field(default=None, init=False)
 
     async def once(self) -> int:
         """Handles up to a page of events, each in a transaction of its own; how far the mark moved."""
@@ -136,49 +140,45 @@ class Reactor:
 
     async def _one(self, at: int, row: Any, end: End) -> None:
         """One event. Raises what must be done again from the mark; then nothing of it stands."""
-        event = readable(row["body"], row["position"], end.lineage)
+        event = readable(row["body"], row["position"], row["lineage"])
         refused: dict[str, str] = {}
         while True:
             try:
-                await self._try(at, row["position"], row["type"], event, end, refused)
+                await self._try(at, row, event, end, refused)
                 return
             except _Refused as refusal:  # the transaction is gone with the refusal: the next one parks
                 refused[refusal.reaction] = refusal.reason
 
-    async def _try(
-        self, at: int, position: int, type_: str | None, event: Recorded[Any] | str, end: End, refused: dict[str, str]
-    ) -> None:
+    async def _try(self, at: int, row: Any, event: Recorded[Any] | str, end: End, refused: dict[str, str]) -> None:
+        source, position = self.walk.source, row["position"]
         async with self.app.pool.acquire() as connection, connection.transaction():
             tx = Tx(connection)
             await tx.one(TAKE_APPENDING, (APPENDING,))
-            waiting = await self._react(tx, position, type_, event, end, refused)
-            moved = await tx.value(
-                MOVE, (FOLLOWER, self.walk.source, at, end.lineage, position, position - at - (1 if waiting else 0))
-            )
-            if not moved:
+            if not await tx.value(MOVE, (FOLLOWER, source, at, end.lineage, position, position - at)):
                 raise MarkMoved(FOLLOWER)
+            if await self._react(tx, row, event, refused):
+                await tx.run(NOT_APPLIED, (source,))
             await self.points("reaction: before the commit")
         await self.points("reaction: after the commit")
         self.app.appended.ring()
 
-    async def _react(
-        self, tx: Tx, position: int, type_: str | None, event: Recorded[Any] | str, end: End, refused: dict[str, str]
-    ) -> bool:
+    async def _react(self, tx: Tx, row: Any, event: Recorded[Any] | str, refused: dict[str, str]) -> bool:
         """Runs every reaction to the event, or parks it; whether any of it waits."""
-        place = (self.walk.source, end.lineage, position)
-        if isinstance(event, str):
-            await tx.run(PARK, (*place, UNREADABLE, str(type_), "parked", event))
-            return True
+        place = (self.walk.source, row["lineage"], row["position"])
+        reactions = {reaction.name: reaction for reaction in self.reactions.to(row["type"])}
+        unread = event if isinstance(event, str) else None
+        subject = attribute(row["body"], "subject") or str(row["type"])
         waiting = False
-        for reaction in self.reactions.to(event.type):
-            if reason := refused.get(reaction.name):
-                await tx.run(PARK, (*place, reaction.name, event.stream_id, "parked", reason))
-                waiting = True
-            elif await tx.value(BEHIND, (reaction.name, event.stream_id)):
-                await tx.run(PARK, (*place, reaction.name, event.stream_id, "queued", None))
-                waiting = True
-            else:
-                await self._run(tx, reaction, event)
+        for name in reactions or [UNREADABLE]:
+            reason = unread or refused.get(name)
+            if await tx.value(BEHIND, (name, subject)):
+                await tx.run(PARK, (*place, name, subject, "queued", reason))
+            elif reason is not None:
+                await tx.run(PARK, (*place, name, subject, "parked", reason))
+            elif not isinstance(event, str):
+                await self._run(tx, reactions[name], event)
+                continue
+            waiting = True
         return waiting
 
     async def _run(self, tx: Tx, reaction: Reaction, event: Recorded[Any]) -> None:
@@ -198,9 +198,15 @@ class Reactor:
             except reaction.expects:
                 return
             except Refusal as refusal:
-                if isinstance(refusal, UniqueConflict):
-                    raise
                 raise _Refused(reaction.name, f"{refusal.rule} {refusal.facts or ''}".strip()) from refusal
+            except asyncpg.UniqueViolationError as clash:
+                # A reservation that was taken a moment before: once more, then it is a refusal.
+                here = (event.position, reaction.name)
+                if clash.schema_name in ("record", "work") or self._clashed != here:
+                    self._clashed = here
+                    raise
+                if UniqueConflict not in reaction.expects:
+                    raise _Refused(reaction.name, f"{UniqueConflict.__name__} {clash.constraint_name}") from clash
 
     async def run(self) -> None:
         """Until cancelled. Whatever is not a refusal is done again, with a growing pause.
@@ -213,7 +219,7 @@ class Reactor:
             try:
                 moved = await self.once()
                 tries = 0
-            except (MarkMoved, VersionConflict, UniqueConflict, asyncpg.UniqueViolationError, *AGAIN):
+            except (MarkMoved, VersionConflict, asyncpg.UniqueViolationError, *AGAIN):
                 await asyncio.sleep(random.uniform(0, 0.02))
                 continue
             except NotReady as error:
@@ -237,33 +243,42 @@ class Reactor:
 
     async def retry(self, reaction: str, subject: str) -> bool:
         """Tries the oldest waiting event of this reaction and subject, and the next, in order; whether all are done."""
+        tries = 0
         while True:
-            outcome = await self._retry_oldest(reaction, subject)
+            try:
+                outcome = await self._retry_oldest(reaction, subject)
+            except (VersionConflict, asyncpg.UniqueViolationError, *AGAIN):
+                tries += 1
+                if tries == TRIES:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02))
+                continue
             if outcome is not True:
                 return outcome is None
 
     async def _retry_oldest(self, reaction: str, subject: str) -> bool | None:
         """True: done, look for the next. False: still refused. None: nothing waits."""
-        pool = self.app.pool
+        source, parked = self.walk.source, None
         try:
-            async with pool.acquire() as connection, connection.transaction():
+            async with self.app.pool.acquire() as connection, connection.transaction():
                 tx = Tx(connection)
                 await tx.one(TAKE_APPENDING, (APPENDING,))
-                row = await tx.one(WAITING, (reaction, subject))
-                if row is None or row["source"] != self.walk.source:
+                await tx.one(HOLD_MARK, (source,))
+                row = await tx.one(WAITING, (reaction, subject, source))
+                if row is None:
                     return None
                 parked = row["parked_id"]
-                body = await tx.value(BODY, (row["source"], row["lineage"], row["position"], self.walk.own))
+                body = await tx.value(BODY, (source, row["lineage"], row["position"], self.walk.own))
                 event = readable(body, row["position"], row["lineage"])
                 if isinstance(event, str):
                     raise _Refused(reaction, event)
                 for one in self.reactions.to(event.type):
-                    if one.name == reaction or reaction == UNREADABLE:
+                    if reaction in (one.name, UNREADABLE):
                         await self._run(tx, one, event)
                 await tx.run(DONE, (parked,))
-                await tx.run(APPLY_PARKED, (row["source"], row["lineage"], row["position"]))
+                await tx.run(APPLY_PARKED, (source, row["lineage"], row["position"]))
         except _Refused as refusal:
-            await pool.execute(STILL, parked, refusal.reason)
+            await self.app.pool.execute(STILL, parked, refusal.reason)
             return False
         self.app.appended.ring()
         return True

@@ -50,6 +50,8 @@ def readiness(service: Service) -> dict[str, str]:
     """What keeps the service from being ready: part -> reason; empty when it is."""
     reasons = {f"projection {p.group} of {p.walk.source}": p.stopped for p in service.projections if p.stopped}
     reasons |= {f"receiver of {source}": r.stopped for source, r in service.receivers.items() if r.stopped}
+    if service.sequencer.stopped:
+        reasons["sequencer"] = service.sequencer.stopped
     if service.relay is not None and service.relay.differs:
         reasons["relay"] = service.relay.differs
     return reasons

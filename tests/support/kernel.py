@@ -5,7 +5,7 @@ import base64
 import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from shared.sequencer import Sequencer
 from shared.settings import SERVICES
 from shared.stream import connect, definition, stream_name
 from shared.transparency import tree
+from tests.support.crash import dies, kill_at, pause_at
 from tests.support.servers import NatsAddress, PostgresAddress
 from tests.support.toy import LINES, SEEN_MODEL, TOY, TYPES, Assign, OpenSite, Strike, Struck, no_terms
 
@@ -324,56 +325,6 @@ async def a_loose_stream(place: Place, nc: Client, first: int = 1) -> None:
     await nc.jetstream().add_stream(config)
 
 
-# -------------------------------------------------------------------------------------------------- crash points
-
-
-class Killed(BaseException):
-    """The process ends here. No handler of errors sees it."""
-
-
-@dataclass
-class Point:
-    """Stands at one crash point: the `nth` time it is passed, `act` happens."""
-
-    name: str
-    nth: int = 1
-    act: Callable[[], Coroutine[Any, Any, None]] | None = None
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    go_on: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, name: str) -> None:
-        if name != self.name:
-            return
-        self.nth -= 1
-        if self.nth == 0:
-            self.reached.set()
-            if self.act is None:
-                await self.go_on.wait()
-            else:
-                await self.act()
-
-
-def pause_at(name: str, nth: int = 1) -> Point:
-    """Waits there until `go_on` is set; `reached` tells that it does."""
-    return Point(name, nth)
-
-
-def kill_at(name: str, nth: int = 1) -> Point:
-    """Dies there with Killed."""
-
-    async def die() -> None:
-        raise Killed(name)
-
-    return Point(name, nth, die)
-
-
-def raise_at(name: str, error: Exception, nth: int = 1) -> Point:
-    async def fail() -> None:
-        raise error
-
-    return Point(name, nth, fail)
-
-
 def instead(of: Any, name: str, other: Any) -> None:
     """Puts `other` in the place of the method `name` of this one object."""
     setattr(of, name, other)
@@ -387,15 +338,6 @@ async def running(*parts: Any) -> AsyncIterator[list[asyncio.Task[Any]]]:
         yield tasks
     finally:
         await ended(tasks)
-
-
-async def dies(part: Any) -> None:
-    """Runs `part` until it is killed at its crash point."""
-    try:
-        await asyncio.wait_for(part.run(), 15)
-    except Killed:
-        return
-    raise AssertionError("it ended by itself")
 
 
 async def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
@@ -426,4 +368,7 @@ __all__ = [
     "a_cause",
     "a_connection",
     "a_place",
+    "dies",
+    "kill_at",
+    "pause_at",
 ]

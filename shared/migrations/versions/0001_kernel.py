@@ -124,7 +124,6 @@ CREATE TABLE work.due (
     PRIMARY KEY (timer, subject)
 );
 CREATE INDEX due_next ON work.due (due_at) WHERE failed IS NULL;
-CREATE TABLE work.view_shape (read_model text PRIMARY KEY, shape text NOT NULL);
 """
 
 # The next $most waiting facts, numbered after $after in the order they were drawn. The plan is pinned: with a queue that is
@@ -161,7 +160,7 @@ GRANT SELECT ON work.head TO {svc}_app;
 GRANT SELECT, UPDATE ON work.head TO {svc}_log;
 GRANT SELECT, INSERT, UPDATE ON work.mark, work.parked TO {svc}_app;
 GRANT SELECT, INSERT ON work.answer TO {svc}_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON work.due, work.view_shape TO {svc}_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON work.due TO {svc}_app;
 GRANT SELECT, INSERT, UPDATE ON work.delivery TO {svc}_app;
 REVOKE ALL ON FUNCTION work.sequence_batch(bigint, int, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION work.sequence_batch(bigint, int, timestamptz) TO {svc}_log;

@@ -12,7 +12,8 @@ from shared.errors import VersionConflict
 from shared.follower import MarkMoved, Projection, Walk
 from shared.reaction import Reactor, count_parked, parked_subjects
 from tests.support import machines
-from tests.support.kernel import Killed, Place, Templates, a_cause, a_place, kill_at, raise_at
+from tests.support.crash import Killed, kill_at, raise_at
+from tests.support.kernel import Place, Templates, a_cause, a_place
 from tests.support.toy import SEEN_MODEL, Assign, Mirror, OpenSite
 
 SITES = st.sampled_from(["a", "b", "c"])

@@ -17,16 +17,8 @@ from shared.errors import Unreadable
 from shared.follower import MarkMoved, Projection, Walk, marks
 from shared.read_model import ReadModel, Write
 from shared.sql import Tx
-from tests.support.kernel import (
-    Place,
-    a_sequencer,
-    dies,
-    kill_at,
-    pause_at,
-    raise_at,
-    running,
-    until,
-)
+from tests.support.crash import dies, kill_at, pause_at, raise_at
+from tests.support.kernel import Place, a_sequencer, running, until
 from tests.support.toy import SEEN_MODEL
 
 BEFORE = "projection seen: before the commit"

@@ -8,66 +8,17 @@ import asyncpg
 import pytest
 
 from shared.app import APPENDING
-from shared.bell import Bell
 from shared.contracts.cases.site import SiteKeeperAssigned, SiteRegistered
 from shared.contracts.envelope import read
 from shared.decider import Command
 from shared.errors import NotReady, UniqueConflict, VersionConflict
-from shared.follower import MarkMoved, Walk
+from shared.follower import MarkMoved
 from shared.ids import derived
-from shared.reaction import Reactions, Reactor, count_parked, parked_subjects
-from tests.support.kernel import (
-    Assign,
-    OpenSite,
-    Place,
-    Strike,
-    Struck,
-    a_cause,
-    a_sequencer,
-    dies,
-    instead,
-    kill_at,
-    pause_at,
-    raise_at,
-    running,
-    until,
-)
+from shared.reaction import Reactions, parked_subjects
+from tests.support.crash import dies, kill_at, pause_at, raise_at
+from tests.support.kernel import Assign, OpenSite, Place, Strike, a_cause, a_sequencer, instead, running, until
+from tests.support.reacting import AFTER, BEFORE, a_reactor, adds_up, copies, receive, two_reactions, walked
 from tests.support.toy import Mirror
-
-BEFORE, AFTER = "reaction: before the commit", "reaction: after the commit"
-HAPPENED = "SELECT stream_id, version, type FROM record.event WHERE stream_id LIKE '%-copy' ORDER BY stream_id, version"
-
-
-def a_reactor(place: Place, reactions: Reactions, source: str | None = None, **changes: Any) -> Reactor:
-    """Over the own log, or the inbox of `source`."""
-    walk = Walk(place.name, source or place.name)
-    return Reactor(place.name, walk, reactions, place.app, changes.pop("bell", Bell()), **changes)
-
-
-async def copies(place: Place) -> dict[str, int]:
-    """Stream of a copy -> how many events it has."""
-    rows = await place.pool.fetch(HAPPENED)
-    return {row["stream_id"]: row["version"] for row in rows}
-
-
-async def adds_up(place: Place, source: str | None = None) -> dict[str, int]:
-    """applied + parked + queued = mark; the counts."""
-    row = await place.pool.fetchrow(
-        "SELECT position, applied FROM work.mark WHERE follower = 'reactions' AND source = $1", source or place.name
-    )
-    waiting = await count_parked(place.name, place.pool)
-    assert row is not None and row["applied"] + waiting["parked"] + waiting["queued"] == row["position"]
-    return waiting
-
-
-async def walked(place: Place, reactor: Reactor) -> None:
-    """Numbers what waits and reacts, until nothing new comes of it."""
-    while True:
-        head = await place.number()
-        while await reactor.once():
-            pass
-        if await place.number() == head:
-            return
 
 
 async def test_an_event_becomes_a_command_in_one_transaction_with_the_mark(source: Place) -> None:
@@ -90,29 +41,10 @@ async def test_the_command_is_named_after_source_lineage_position_and_reaction(s
 async def test_events_of_another_service_are_reacted_to_from_the_inbox(source: Place, reader: Place) -> None:
     await source.fill(3)
     await source.number()
-    await _receive(source, reader)
+    await receive(source, reader)
     await a_reactor(reader, Mirror().reactions, "cases").once()
     assert await copies(reader) == {"site-a-copy": 3}
     await adds_up(reader, "cases")
-
-
-async def _receive(source: Place, reader: Place) -> None:
-    """The whole log, as a receiver would bring it."""
-    lineage = await source.pool.fetchval("SELECT lineage FROM work.head")
-    for position, body in enumerate(await source.bodies(), 1):
-        await reader.pool.execute(
-            "INSERT INTO record.inbox VALUES ('cases', $1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            lineage,
-            position,
-            read(body).type,
-            body,
-        )
-    await reader.pool.execute(
-        "INSERT INTO work.mark (follower, source, lineage, position) VALUES ('receiver', 'cases', $1, $2)"
-        " ON CONFLICT (follower, source) DO UPDATE SET position = excluded.position",
-        lineage,
-        len(await source.bodies()),
-    )
 
 
 @pytest.mark.parametrize("events", [199, 200, 201, 400, 401])
@@ -232,23 +164,6 @@ async def test_an_expected_refusal_counts_as_applied(source: Place) -> None:
     await walked(source, a_reactor(source, Mirror().reactions))
     assert await adds_up(source) == {"parked": 0, "queued": 0}
     assert await copies(source) == {"site-a-copy": 2}
-
-
-def two_reactions(mirror: Mirror, refuses: set[str]) -> Reactions:
-    """`copy` and after it `second`, which opens `<site>-copy-2`."""
-
-    @mirror.reactions.on(SiteRegistered, SiteKeeperAssigned)
-    async def second(e: Any, _: Any) -> list[Command]:
-        if e.stream_id.endswith("-copy") or "copy-2" in e.stream_id:
-            return []
-        if e.stream_id in refuses:
-            raise Struck
-        if isinstance(e.event, SiteRegistered):
-            return [OpenSite(site=f"{e.stream_id.removeprefix('site-')}-copy-2", no=-1000 - e.event.site_no)]
-        return []
-
-    mirror.refuses.add("site-a-copy-2")
-    return mirror.reactions
 
 
 async def test_of_two_reactions_to_an_event_only_the_refused_one_waits(source: Place) -> None:

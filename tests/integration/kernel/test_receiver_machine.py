@@ -12,19 +12,8 @@ from nats.aio.client import Client
 from shared.contracts.envelope import attribute
 from shared.stream import definition
 from tests.support import machines
-from tests.support.kernel import (
-    FeedOf,
-    Killed,
-    Place,
-    Templates,
-    a_connection,
-    a_place,
-    a_receiver,
-    a_relay,
-    kill_at,
-    running,
-    until,
-)
+from tests.support.crash import Killed, kill_at
+from tests.support.kernel import FeedOf, Place, Templates, a_connection, a_place, a_receiver, a_relay, running, until
 from tests.support.servers import NatsAddress
 
 POINTS = st.sampled_from(["receiver: before the commit", "receiver: after the commit"])

@@ -11,18 +11,8 @@ from shared.contracts.envelope import attribute, leaf_of, read
 from shared.sequencer import LogBroken
 from shared.sql import Tx
 from shared.transparency import tree
-from tests.support.kernel import (
-    Assign,
-    Killed,
-    OpenSite,
-    Place,
-    a_cause,
-    a_sequencer,
-    kill_at,
-    pause_at,
-    running,
-    until,
-)
+from tests.support.crash import Killed, kill_at, pause_at
+from tests.support.kernel import Assign, OpenSite, Place, a_cause, a_sequencer, running, until
 
 INSIDE = "sequencer: inside a batch"
 LOG = "SELECT position, event_id, leaf, sequenced_at FROM record.log ORDER BY position"

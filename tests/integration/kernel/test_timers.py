@@ -15,10 +15,10 @@ from shared.errors import NotReady, StreamNotFound, UniqueConflict, VersionConfl
 from shared.ids import derived
 from shared.read_model import ReadModel, Write
 from shared.timers import Clockwork, Due, Timers, due_at, not_due
+from tests.support.crash import Killed, kill_at, pause_at, raise_at
 from tests.support.kernel import (
     START,
     Assign,
-    Killed,
     OpenSite,
     Place,
     Strike,
@@ -26,9 +26,6 @@ from tests.support.kernel import (
     Templates,
     a_cause,
     a_place,
-    kill_at,
-    pause_at,
-    raise_at,
     running,
     until,
 )
