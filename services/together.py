@@ -189,7 +189,6 @@ async def listening(together: Together, port: int, host: str = "127.0.0.1") -> A
         together.front, host=host, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     with contextlib.ExitStack() as sockets:
         socket = sockets.enter_context(contextlib.closing(config.bind_socket()))
         task = asyncio.create_task(server._serve(sockets=[socket]))

@@ -43,7 +43,6 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     pool: int = 8
-    relay_service: bool = True
 
     @staticmethod
     def from_environment(service: str, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -38,6 +38,11 @@ class AlreadyRunning(MinewatchError):
     """这个数据目录正被另一个程序使用。请先停止那个程序。
     Another program uses this folder. Stop it first."""
 
+    def __init__(self, pid: int, folder: str) -> None:
+        super().__init__(
+            f"{folder} 正被另一个程序使用（pid {pid}），请先停止它。 Another program (pid {pid}) uses it. Stop that one first."
+        )
+
 
 class ServerDidNotStart(MinewatchError):
     """内置服务器未能启动。原因见日志。
@@ -114,7 +119,7 @@ class PidFile:
             fcntl.flock(folder, fcntl.LOCK_EX)
             holder = self.live()
             if holder is not None and holder.pid != os.getpid():
-                raise AlreadyRunning(f"pid {holder.pid}", self._folder)
+                raise AlreadyRunning(holder.pid, self._folder)
             mine = ProcessIdentity.of(os.getpid())
             assert mine is not None, "a running program finds itself in /proc"
             self.write(mine)

@@ -3,13 +3,18 @@
 import base64
 import json
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import asyncpg
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
+from shared.embedded.processes import free_port
 from shared.settings import SERVICES
-from tests.support.town import Town, a_town, well
+from tests.support.town import Town, a_town, eventually, well
 
 NAME, PHONE, WORDS = "欧阳查无此", "13987650123", "磨盘沟第三棵槐树后面夜里有铲车"
 
@@ -80,10 +85,45 @@ async def journey(town: Town) -> None:
     await well(town)
 
 
-async def test_name_phone_and_words_of_an_informant_are_nowhere_in_clear(folder: Path) -> None:
-    async with a_town(folder) as town:
+class Letters:
+    """What a real mail server was handed: each letter as it came, and its words decoded."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:
+        raw = envelope.content
+        assert isinstance(raw, bytes)
+        letter = message_from_bytes(raw, policy=default)
+        self.taken += [raw, str(letter["subject"]).encode(), letter.get_content().encode()]
+        return "250 OK"
+
+
+@pytest.fixture
+def mail() -> Iterator[tuple[str, Letters]]:
+    """(the address for --mail, what came)."""
+    letters = Letters()
+    server = Controller(letters, hostname="127.0.0.1", port=free_port())
+    server.start()
+    yield f"smtp://127.0.0.1:{server.port}?from=minewatch@example.org", letters
+    server.stop()
+
+
+async def test_name_phone_and_words_of_an_informant_are_nowhere_in_clear(
+    folder: Path, mail: tuple[str, Letters]
+) -> None:
+    address, letters = mail
+    async with a_town(folder, "--mail", address) as town:
         await journey(town)
-        found: list[str] = []
+
+        async def called_by_mail() -> bool:
+            return bool(letters.taken)
+
+        await eventually(called_by_mail)
+        found = [what for letter in letters.taken for what in found_in("a letter", letter)]
+        inboxes = await town.http.get("/notify/v1/messages?everybody=true", headers=town.headers("clerk"))
+        assert inboxes.json()["items"], "the duty officer was called"
+        found += found_in("the messages", inboxes.content)
         for name in SERVICES:
             async with town.database(name) as db:
                 for table, content in await dump(db):

@@ -27,7 +27,7 @@ async def test_it_stops_on_sigterm_with_code_0_and_leaves_no_server(folder: Path
 
 
 async def test_a_second_program_on_the_same_folder_is_refused(running_town: Town) -> None:
-    with pytest.raises(AssertionError, match="pid"):
+    with pytest.raises(AssertionError, match="正被另一个程序使用"):
         async with a_town(running_town.folder):
             pass
 
