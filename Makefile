@@ -4,13 +4,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup venv demo up test check format lock browser clean
+.PHONY: help setup venv demo up test check faults bench audit-crosscheck compose-test test-containers \
+  check-arm64 format lock browser promtool clean
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 PORT ?= 8080
 ARGS ?=
 TESTS ?= tests
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 # Named after what .venv was made from: as long as that is the same, nothing is done twice.
 READY := .venv/.ready-$(shell { pwd; cat requirements.lock pyproject.toml; } | sha256sum | cut -c1-16)
@@ -28,7 +30,7 @@ FIND_PYTHON = python=; old=; \
 	fi
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[1mmake %-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: venv ## Install everything into .venv, hash-checked; done by itself where needed
 venv: $(READY)
@@ -50,13 +52,33 @@ demo: venv ## The campaign of 2018 in fast motion, then browse it; ARGS="--exit 
 up: venv ## Run all four services with their own Postgres and NATS on ./.data; PORT=8080, ARGS=…
 	@$(BIN)/minewatch up --data ./.data --port $(PORT) $(ARGS)
 
+# One worker more than there are processors: the tests of whole towns wait for half of their time.
 test: venv ## Run the tests; TESTS=tests/unit, ARGS="-k word", ARGS=--containers …
+	@$(BIN)/python -m compileall -q shared services tests # once, not in each of the hundreds of processes that they start
 ifeq ($(TESTS),tests)
-	@$(BIN)/python -m pytest tests --ignore=tests/e2e --numprocesses=2 --dist=loadfile $(ARGS)
-	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+	@$(BIN)/python -m pytest tests --numprocesses=$(WORKERS) --dist=loadfile $(ARGS)
 else
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 endif
+
+faults: venv ## Kill, injure and disturb a whole town for ten minutes, then compare every effect; ARGS="--seed 7"
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+bench: venv ## How fast it is, side by side with what else one might use; ARGS="--only d,e", about eight minutes
+	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-bench.lock
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+audit-crosscheck: venv ## Go's sumdb and @sigstore/verify check our logs, a demo's too; minutes (Debian, as root: installs Go)
+	@$(call NEED,go,golang-go)
+	@$(call NEED,/usr/share/gocode/src/golang.org/x/mod/sumdb,golang-golang-x-mod-dev)
+	@$(call NEED,npm,nodejs npm)
+	@$(BIN)/python -m tests.crosscheck
+
+compose-test: venv ## Build docker-compose.yml's town, live through it with kills in between, take it down; docker needed
+	@$(BIN)/python -m tests.compose
+
+test-containers: venv ## The integration tests on container images, not on the servers from wheels; docker needed
+	@$(BIN)/python -m pytest tests/integration --containers $(ARGS)
 
 check: venv ## Lint, format, strict types, import contracts
 	$(BIN)/ruff check .
@@ -64,13 +86,18 @@ check: venv ## Lint, format, strict types, import contracts
 	$(BIN)/mypy --strict shared services
 	$(BIN)/lint-imports
 
+check-arm64: venv ## Is there an ARM64 wheel for all that the lock files name? Needs the network, a minute or two
+	@$(BIN)/python -m tests.release.wheels $(ARGS)
+
 format: venv ## Put the source into its one format and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: .venv/lock-tool/bin/uv ## Resolve pyproject.toml into requirements.lock; ARGS=--upgrade for newer versions
+lock: .venv/lock-tool/bin/uv ## Resolve pyproject.toml into both requirements.lock files; ARGS=--upgrade for newer versions
 	@$< pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet $(ARGS) --output-file requirements.lock
+	@$< pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.13 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file deploy/requirements.lock
 
 # uv is not among the dependencies: only this target uses it. The hashes are those of Linux on x86_64 and aarch64.
 .venv/lock-tool/bin/uv: | .venv
@@ -83,13 +110,18 @@ lock: .venv/lock-tool/bin/uv ## Resolve pyproject.toml into requirements.lock; A
 .venv:
 	@mkdir -p $@
 
+# $(call NEED,program or file,Debian packages): installs the packages where the program is missing, or says what to do.
+NEED = { command -v $(1) >/dev/null || [ -e $(1) ]; } || { \
+	if [ "$$(id -u)" != 0 ]; then echo "As root: apt-get install --no-install-recommends $(2)" >&2; exit 1; fi; \
+	apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(2) >/dev/null; }
+
 browser: ## Install Chromium and a Chinese font for the tests of the pages (Debian, as root)
-	@if command -v chromium >/dev/null && [ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ]; then exit 0; fi; \
-	if [ "$$(id -u)" != 0 ]; then \
-	  echo "As root: apt-get install --no-install-recommends chromium fonts-wqy-microhei" >&2; exit 1; \
-	fi; \
-	apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
-	  apt-get -qq -y install --no-install-recommends chromium fonts-wqy-microhei >/dev/null
+	@$(call NEED,chromium,chromium)
+	@$(call NEED,/usr/share/fonts/truetype/wqy/wqy-microhei.ttc,fonts-wqy-microhei)
+
+promtool: ## Install promtool for the tests of the alarms (Debian, as root); no server is left running
+	@$(call NEED,promtool,prometheus)
+	@if [ -d /run/systemd/system ]; then systemctl disable --quiet --now prometheus; fi
 
 clean: ## Remove .venv and every cache; what was recorded in .data stays
 	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -23,9 +23,11 @@ from shared.deliveries import BACK_OFF
 from shared.embedded.home import Home
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
-from shared.embedded.processes import PidFile, keep_running
+from shared.embedded.processes import PidFile, ServerDidNotStart, keep_running
+from shared.embedded.signing import EmbeddedSigner, EmbeddedWitness, introduced, signed_to_the_end, started_and_kept
 from shared.ending import ended
 from shared.errors import MinewatchError, NotReady
+from shared.half_restored import refuse_half_town
 from shared.parts import Points, no_points
 from shared.plan.calendar import TOWN_TIME
 from shared.plan.loader import LoadedPlan, load_plan
@@ -33,7 +35,7 @@ from shared.plan.shift import default_first_day, moved_to
 from shared.service import Service
 from shared.settings import SERVICES
 from shared.telemetry import start_logging, start_tracing
-from shared.web.service_app import web_of
+from shared.web.service_app import KEEP_ALIVE, web_of
 
 DESCRIBE = {
     "intake": intake.describe,
@@ -130,8 +132,10 @@ async def town(
     Raises AlreadyRunning, ServerDidNotStart, PlanFileError, NotReady.
     """
     home = Home(folder.resolve())
+    refuse_half_town(home.folder, home.known)
     home.folder.mkdir(parents=True, exist_ok=True)
     PidFile(home.run / "minewatch.pid", home.folder).claim()
+    home.keep_mail(mail)
     loaded = adopted_plan(home, plan)
     start_logging(file=home.logs / "minewatch.jsonl")
     provider = start_tracing("minewatch", home.logs / "traces.jsonl")
@@ -144,25 +148,39 @@ async def town(
             say(f"{name} …")
             await server.start()
             stack.push_async_callback(server.stop)
+        signer = EmbeddedSigner(home.signer, home.run, [f"{loaded.plan.jurisdiction}/{name}" for name in SERVICES])
+        witness = EmbeddedWitness(home.folder / "witness", home.run, loaded.plan.jurisdiction)
+        with contextlib.suppress(ServerDidNotStart):  # it is said when it is started
+            signer.make()
+        for program in (signer, witness):
+            stack.push_async_callback(program.stop)
         watches = [asyncio.create_task(keep_running(server)) for server in (postgres, nats)]
         stack.push_async_callback(ended, watches)
+        watches.append(asyncio.create_task(started_and_kept(signer)))
         passwords = home.secrets["passwords"]
         await prepare_server(postgres.superuser_dsn, passwords)
         await migrate(postgres.superuser_dsn, passwords)
         say("intake, cases, reporting, notify …")
         services: dict[str, Service] = {}
         for name in SERVICES:
-            settings = home.settings(name, loaded.plan.jurisdiction, postgres.superuser_dsn, nats.url, mail)
+            settings = home.settings(name, loaded.plan.jurisdiction, postgres.superuser_dsn, nats.url)
             service = services[name] = Service(
                 DESCRIBE[name](), settings, clock or SystemClock(), points=points, back_off=back_off
             )
             await service.open()
             stack.push_async_callback(service.close)
+        await introduced(services.values(), signer, witness, home.policy)
+        watches.append(asyncio.create_task(started_and_kept(witness)))
+        for service in services.values():
+            if service.outgrown:
+                say(f"{service.name}: read models of an earlier version are built anew …")
+                await service.rebuild()
         for service in services.values():
             service.start()
         await cases.adopt(services["cases"].app, loaded)
         await _obeyed(services)
         apps: dict[str, ASGIApp] = {name: web_of(service) for name, service in services.items()}
+        stack.push_async_callback(signed_to_the_end, services.values())
         yield Together(home, loaded, services, apps, postgres, nats)
 
 
@@ -186,7 +204,13 @@ async def _obeyed(services: dict[str, Service]) -> None:
 async def listening(together: Together, port: int, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """The town's one door open on `port` (0: any free one); its address."""
     config = uvicorn.Config(
-        together.front, host=host, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=5
+        together.front,
+        host=host,
+        port=port,
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     server = uvicorn.Server(config)
     with contextlib.ExitStack() as sockets:

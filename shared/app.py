@@ -31,6 +31,7 @@ from shared.errors import (
 )
 from shared.ids import event_id
 from shared.read_model import ReadModel, write_all
+from shared.receipts import Fact, note_recorded
 from shared.sql import Tx
 from shared.telemetry import current_traceparent
 
@@ -43,6 +44,9 @@ APPENDING = 0x6D77_0001
 
 TAKE_APPENDING = "SELECT pg_advisory_xact_lock_shared($1)"
 FIRST_ANSWER = "SELECT body_hash, stream_id, version, events FROM work.answer WHERE command_id = $1"
+FACTS = """
+SELECT leaf, recorded_at FROM record.event WHERE event_id = ANY ($1::uuid[]) ORDER BY array_position($1::uuid[], event_id)
+"""
 KEEP_ANSWER = """
 INSERT INTO work.answer (command_id, body_hash, stream_id, version, events, answered_at)
 VALUES ($1, $2, $3, $4, $5, clock_timestamp())
@@ -88,13 +92,15 @@ class Cause:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command did: the stream's version after it and the events it added (none when it changed nothing)."""
+    """What a command did: the stream's version after it and the events it added (none when it changed nothing); `facts`: what a
+    receipt says of them."""
 
     stream_id: str
     version: int
     events: list[UUID]
     command_id: UUID
     repeated: bool = False
+    facts: tuple[Fact, ...] = ()
 
 
 Terms = Callable[[Tx, Actor, datetime], Awaitable[tuple[Any, str | None]]]
@@ -145,6 +151,7 @@ class App:
                 await asyncio.sleep(0.1 * 2**attempt)
             else:
                 self.appended.ring()
+                note_recorded(answer.facts)
                 return answer
             await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))
         raise VersionConflict(commands[0].stream_id)
@@ -165,11 +172,12 @@ class App:
             )
             return answer
 
-    async def execute(self, tx: Tx, command: Command, cause: Cause) -> list[Recorded[Any]]:
-        """Decides and appends within `tx`. Raises Refusal; VersionConflict and unique violations need a rollback."""
+    async def execute(self, tx: Tx, command: Command, cause: Cause, now: datetime | None = None) -> list[Recorded[Any]]:
+        """Decides and appends within `tx`, as of `now` or the clock. Raises Refusal; VersionConflict and unique violations need
+        a rollback."""
         decider = self._decider[type(command)]
         with self._tracer.start_as_current_span("append", attributes={"minewatch.service": self.service}) as span:
-            now = self.clock.now().astimezone(UTC)
+            now = (now or self.clock.now()).astimezone(UTC)
             occurred_at = (command.occurred_at or now).astimezone(UTC)
             if occurred_at > now + SKEW:
                 raise OccurredInFuture(occurred_at=occurred_at.isoformat())
@@ -237,7 +245,8 @@ class App:
             return None
         if row["body_hash"] != cause.body_hash:
             raise IdempotencyMismatch(str(cause.command_id))
-        return Answer(row["stream_id"], row["version"], list(row["events"]), cause.command_id, repeated=True)
+        facts = tuple(Fact(each["leaf"], each["recorded_at"]) for each in await tx.all(FACTS, (row["events"],)))
+        return Answer(row["stream_id"], row["version"], list(row["events"]), cause.command_id, True, facts)
 
     async def _answer(self, tx: Tx, stream_id: str, done: Iterable[Recorded[Any]], cause: Cause) -> Answer:
         events = list(done)
@@ -248,4 +257,5 @@ class App:
             version = await tx.value(
                 "SELECT coalesce(max(version), 0) FROM record.event WHERE stream_id = $1", (stream_id,)
             )
-        return Answer(stream_id, version, [e.event_id for e in events], cause.command_id)
+        facts = tuple(Fact(e.leaf, e.recorded_at) for e in events)
+        return Answer(stream_id, version, [e.event_id for e in events], cause.command_id, facts=facts)

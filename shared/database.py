@@ -1,20 +1,19 @@
 """Databases, roles and migrations: the owner's work, done before a service starts and never by it."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, NullPool
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.identity.key_store import KEY_ROLES, KEYS_DDL
+from shared.identity.key_schema import KEY_ROLES, make_schema
 from shared.settings import SERVICES
-from shared.sql import prepare_connection
 
 SEARCH_PATH = "view, work, record"
+SCRATCH = "scratch"
+"""A role that makes databases for read models of another moment, and may connect to no service's own."""
 
 
 def dsn_of(server: str, database: str, user: str, password: str) -> str:
@@ -38,6 +37,8 @@ async def prepare_server(server: str, passwords: Mapping[str, str]) -> None:
                 await connection.execute(f'CREATE ROLE "{role}" LOGIN')
             literal = await connection.fetchval("SELECT quote_literal($1::text)", password)
             await connection.execute(f'ALTER ROLE "{role}" PASSWORD {literal}')
+        if SCRATCH in passwords:
+            await connection.execute(f'ALTER ROLE "{SCRATCH}" CREATEDB')
         for service in SERVICES:  # so that the owner may hand the view schema to the app
             await connection.execute(f'GRANT "{service}_app" TO "{service}_owner"')
         for database in (*SERVICES, "keys"):
@@ -63,41 +64,63 @@ async def migrate(server: str, passwords: Mapping[str, str]) -> None:
     """Brings all databases to the newest step, each as its owner."""
     for service in SERVICES:
         await migrate_one(service, dsn_of(server, service, f"{service}_owner", passwords[f"{service}_owner"]))
-    connection = await asyncpg.connect(dsn_of(server, "keys", "keys_owner", passwords["keys_owner"]))
+    await migrate_keys(dsn_of(server, "keys", "keys_owner", passwords["keys_owner"]))
+
+
+async def migrate_keys(owner_dsn: str) -> None:
+    """The key store to its newest step."""
+    connection = await asyncpg.connect(owner_dsn)
     try:
-        if not await connection.fetchval("SELECT to_regclass('public.key') IS NOT NULL"):
-            await connection.execute(KEYS_DDL)
+        await make_schema(connection)
     finally:
         await connection.close()
 
 
-async def migrate_one(service: str, owner_dsn: str) -> None:
-    """One service's database to the newest step."""
+async def migrate_one(service: str, owner_dsn: str, step: str = "head") -> None:
+    """One service's database to the newest step, or to an earlier one that a backup was taken at."""
+    # Only whoever migrates waits for these; a service and most commands want addresses and pools.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import Connection, NullPool
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = create_async_engine(owner_dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
 
     def upgrade(connection: Connection) -> None:
         config.attributes.update(connection=connection, service=service)
-        command.upgrade(config, "head")
+        command.upgrade(config, step)
 
     async with engine.begin() as connection:
         await connection.run_sync(upgrade)
     await engine.dispose()
 
 
+async def prepare_connection(connection: asyncpg.Connection) -> None:
+    """JSON columns come and go as Python values."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_as_json, decoder=json.loads, format="text")
+
+
+def _as_json(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 async def _nothing_to_reset(_: asyncpg.Connection) -> None:
     """Settings and locks here last one transaction at most; asyncpg's own reset would cost a statement at every release."""
 
 
-async def open_pool(dsn: str, size: int, search_path: str = SEARCH_PATH) -> asyncpg.Pool:
-    """Connections that read JSON as values and find read models first."""
+async def open_pool(
+    dsn: str, size: int, search_path: str = SEARCH_PATH, command_timeout: float = 30, **settings: str
+) -> asyncpg.Pool:
+    """Connections that read JSON as values and find read models first; `settings` of Postgres besides."""
     return await asyncpg.create_pool(
         dsn,
         min_size=1,
         max_size=size,
         init=prepare_connection,
         reset=_nothing_to_reset,
-        server_settings={"search_path": search_path, "application_name": "minewatch"},
-        command_timeout=30,
+        server_settings={"search_path": search_path, "application_name": "minewatch", **settings},
+        command_timeout=command_timeout,
     )

@@ -2,6 +2,8 @@
 
 The row is written with the event that asks for it. An attempt is a fact before the call (`started`, committed) and its outcome a
 fact after it, so a crash between the two shows as a started attempt without outcome, and is tried again after its lease.
+By a channel that the town has not set up nothing is attempted: that is the fact, and the delivery is done. It is not sent late
+when the channel comes; a person may have it tried then.
 Outside, that is at least once; every attempt of a delivery carries the same id, by which the other side may tell.
 """
 
@@ -19,14 +21,14 @@ import asyncpg
 from shared.app import AGAIN, APPENDING, LOST, TAKE_APPENDING, TRIES, App, Cause
 from shared.bell import Bell
 from shared.decider import Actor, Command
-from shared.delivery_rows import ANY_OPEN, CLAIM, DUE, SETTLE
+from shared.delivery_rows import ANY_OPEN, CLAIM, DUE, SETTLE, UNAVAILABLE
 from shared.ending import ended
 from shared.errors import Refusal, VersionConflict
 from shared.ids import derived
 from shared.outside import Delivery, Outside, SendFailed
 from shared.parts import Points, no_points
 from shared.sql import Tx
-from shared.telemetry import DELIVERIES, log, span_of
+from shared.telemetry import DELIVERIES, log, span_of, why
 
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class Deliveries:
     lease: timedelta = timedelta(seconds=60)
     call_limit: float = 20.0
     grace: float = 1.0
-    poll: float = 0.05
+    poll: float = 0.2
     workers: int = 4
     points: Points = field(default=no_points)
     wake: Bell = field(default_factory=Bell)
@@ -98,7 +100,7 @@ class Deliveries:
                 try:
                     await self.sweep()
                 except Exception as error:  # the database is away, or busy: the rows wait
-                    self._log.warning("again", error=type(error).__name__, text=str(error)[:200])
+                    self._log.warning("again", error=type(error).__name__, text=why(error))
                     await asyncio.sleep(0.3)
                 await self.wake.wait(self.poll)
             if listening is not None:
@@ -159,25 +161,36 @@ class Deliveries:
         return True
 
     async def _claim(self, delivery_id: UUID) -> Delivery | None:
-        """Takes the row and says so in its stream, in one transaction. What the stream refuses is not sent."""
+        """Takes the row and says so in its stream, in one transaction. What is refused there or lacks a channel is not sent."""
+        lacked: str | None = None
 
         async def take(tx: Tx) -> Delivery | None:
+            nonlocal lacked
             row = await tx.one(CLAIM, (delivery_id, self.lease))
             if row is None:
                 return None
             mine = Delivery(
                 delivery_id, row["stream_id"], row["channel"], row["attempts"], row["traceparent"], row["correlation"]
             )
+            lacks = self.outside.lacking.get(mine.channel)
+            lacked = mine.channel if lacks is not None else None
             try:
                 with span_of(mine.traceparent, "claim", service=self.service, channel=mine.channel):
                     async with tx.connection.transaction():
-                        await self._record(tx, mine, "started", self.outside.started(mine))
+                        if lacks is None:
+                            await self._record(tx, mine, "started", self.outside.started(mine))
+                            return mine
+                        await self._record(tx, mine, "unavailable", self.outside.unavailable(mine, lacks))
+                        why_not = UNAVAILABLE
             except Refusal as refusal:
-                await tx.run(SETTLE, (delivery_id, mine.attempt, "done", refusal.rule, timedelta()))
-                return None
-            return mine
+                why_not, lacked = refusal.rule, None
+            await tx.run(SETTLE, (delivery_id, mine.attempt, "done", why_not, timedelta()))
+            return None
 
-        return await self._committed(take)
+        claimed = await self._committed(take)
+        if lacked is not None:
+            DELIVERIES.labels(self.service, lacked, UNAVAILABLE).inc()
+        return claimed
 
     async def _call(self, mine: Delivery) -> SendFailed | None:
         """The call itself, with no transaction open. None when the other side took it. Raises what LOST holds."""
@@ -198,9 +211,7 @@ class Deliveries:
         except LOST:
             raise
         except Exception as error:  # ours to mend; counted as a failure, or it would come back for ever
-            self._log.error(
-                "no letter", delivery=str(mine.delivery_id), error=type(error).__name__, text=str(error)[:200]
-            )
+            self._log.error("no letter", delivery=str(mine.delivery_id), error=type(error).__name__, text=why(error))
             return SendFailed("internal")
         return None
 

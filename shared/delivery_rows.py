@@ -77,9 +77,11 @@ SETTLE = """
 UPDATE work.delivery SET state = $3, last_error = $4, lease_until = NULL, next_at = clock_timestamp() + $5
 WHERE delivery_id = $1 AND attempts = $2 AND state = 'open' AND lease_until IS NOT NULL
 """
-REOPEN = """
+UNAVAILABLE = "unavailable"
+"""last_error of a delivery that is done without an attempt, because the town has no such channel."""
+REOPEN = f"""
 UPDATE work.delivery SET state = 'open', next_at = clock_timestamp(), lease_until = NULL, correlation = $2
-WHERE delivery_id = $1 AND state = 'dead'
+WHERE delivery_id = $1 AND (state = 'dead' OR (state = 'done' AND last_error = '{UNAVAILABLE}'))
 """
 STATE = "SELECT state FROM work.delivery WHERE delivery_id = $1"
 ANY_OPEN = "SELECT EXISTS (SELECT FROM work.delivery WHERE state = 'open')"
@@ -103,7 +105,7 @@ def delivery(e: Recorded[Any], channel: str) -> Write:
 
 
 async def reopen(tx: Tx, delivery_id: UUID, correlation: str) -> bool:
-    """One more attempt for a dead delivery, under the correlation of whoever asked; False when it is not dead."""
+    """One more attempt for a delivery that is dead, or had no channel, under the correlation of whoever asked; else False."""
     return await tx.run(REOPEN, (delivery_id, correlation)) == 1
 
 

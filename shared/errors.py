@@ -2,7 +2,7 @@
 
 MinewatchError
 ├── Refusal             a rule forbids the command; one subclass a rule, its docstring is the message
-│   └── OccurredInFuture, StreamNotFound, StreamExists …
+│   └── OccurredInFuture, StreamNotFound, StreamExists, AuditorChangesNothing …
 ├── NotSignedIn         nobody is known to have sent the request
 ├── NotPermitted        somebody is known, and may not do this
 ├── NotFound            no such thing, or none this person may see
@@ -14,6 +14,10 @@ MinewatchError
 """
 
 import inspect
+import re
+from itertools import takewhile
+
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 class MinewatchError(Exception):
@@ -32,17 +36,6 @@ class Refusal(MinewatchError):
     @property
     def rule(self) -> str:
         return type(self).__name__
-
-    @property
-    def message(self) -> str:
-        return self._lines()[0]
-
-    @property
-    def message_en(self) -> str:
-        return self._lines()[-1]
-
-    def _lines(self) -> list[str]:
-        return [line for line in inspect.cleandoc(type(self).__doc__ or self.rule).splitlines() if line]
 
 
 class OccurredInFuture(Refusal):
@@ -68,6 +61,11 @@ class UniqueConflict(Refusal):
 class NoPlanInForce(Refusal):
     """实施方案尚未生效，暂不能办理。
     No plan is in force yet, so this cannot be done."""
+
+
+class AuditorChangesNothing(Refusal):
+    """审计岗位只看不改，不能办理任何事项。
+    An auditor sees everything and changes nothing."""
 
 
 class NotSignedIn(MinewatchError):
@@ -105,3 +103,16 @@ class HistoryDiffers(MinewatchError):
 
 class NotReady(MinewatchError):
     """A part of the service cannot work yet."""
+
+
+def own_words(error: type[MinewatchError]) -> tuple[str, str] | None:
+    """(Chinese, English) of a kind of error: its docstring's first paragraph, Chinese lines before English ones, however many.
+
+    What stands below an empty line is for programmers, as are the error's arguments. None for an error without such words.
+    """
+    for kind in error.__mro__:
+        lines = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].splitlines()
+        chinese = list(takewhile(_CHINESE.search, lines))
+        if chinese and len(chinese) < len(lines):
+            return "".join(chinese), " ".join(lines[len(chinese) :])
+    return None

@@ -38,3 +38,8 @@ class Files:
         if row is None or content is None:
             raise NotFound(sha256)
         return row["media_type"], content
+
+    async def stored(self, tx: Tx, sha256: str) -> bytes | None:
+        """The sealed bytes as they are kept; None when there are none."""
+        row = await tx.one(GET, (sha256,))
+        return row["content"] if row else None

@@ -19,14 +19,23 @@ from shared.errors import MinewatchError, Unreadable
 from shared.parts import Points, no_points
 from shared.read_model import ReadModel, write_all
 from shared.sql import Tx
-from shared.telemetry import FOLLOWED, LAG, STOPPED, log
+from shared.telemetry import FOLLOWED, STOPPED, log, why
 
 FIRST_MARK = "INSERT INTO work.mark (follower, source) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-MARK = "SELECT lineage, position FROM work.mark WHERE follower = $1 AND source = $2"
-# Compare-and-set: whoever comes second with the same events does nothing.
+# Where a follower stands and where its source ends, in one look: idle, this is all a follower asks.
+OWN_PLACE = """
+SELECT h.lineage, h.position, m.position AS mark, m.lineage AS known FROM work.head h
+LEFT JOIN work.mark m ON m.follower = $1 AND m.source = $2
+"""
+INBOX_PLACE = """
+SELECT r.lineage, r.position, m.position AS mark, m.lineage AS known FROM work.mark r
+LEFT JOIN work.mark m ON m.follower = $1 AND m.source = $2
+WHERE r.follower = 'receiver' AND r.source = $2 AND r.lineage IS NOT NULL
+"""
+# Compare-and-set: whoever comes second with the same events does nothing, nor whoever read them before some were forgotten.
 MOVE = """
-UPDATE work.mark SET lineage = $4, position = $5, applied = applied + $6
-WHERE follower = $1 AND source = $2 AND position = $3 RETURNING 1
+UPDATE work.mark SET lineage = $5, position = $6, applied = applied + $7
+WHERE follower = $1 AND source = $2 AND position = $3 AND lineage IS NOT DISTINCT FROM $4 RETURNING 1
 """
 OWN_END = "SELECT lineage, position FROM work.head"
 INBOX_END = "SELECT lineage, position FROM work.mark WHERE follower = 'receiver' AND source = $1"
@@ -45,7 +54,7 @@ MARKS = "SELECT source, lineage, position FROM work.mark WHERE follower = $1"
 
 
 class MarkMoved(MinewatchError):
-    """Somebody else walked on: read the mark again."""
+    """Somebody else walked on, or the source began a new lineage: look again."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,15 @@ class End:
 
     lineage: UUID
     position: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a follower stands, under which lineage it came there, and the end of its source."""
+
+    at: int
+    known: UUID | None
+    end: End
 
 
 async def marks(tx: Tx, group: str) -> dict[str, tuple[str, int]]:
@@ -78,6 +96,25 @@ class Walk:
         if row is None or row["lineage"] is None:
             return None
         return End(row["lineage"], row["position"])
+
+    async def place(self, tx: Tx, follower: str) -> Place | None:
+        """None when nothing lies ahead. A follower's first mark is made here, and stands before its source is looked at."""
+        look = OWN_PLACE if self.own else INBOX_PLACE
+        row = await tx.one(look, (follower, self.source))
+        if row is not None and row["mark"] is None:
+            await tx.run(FIRST_MARK, (follower, self.source))
+            row = await tx.one(look, (follower, self.source))
+        if row is None or row["position"] <= row["mark"]:
+            return None
+        return Place(row["mark"], row["known"], End(row["lineage"], row["position"]))
+
+    async def move(self, tx: Tx, follower: str, place: Place, position: int) -> Place:
+        """Moves the mark to `position`, at or before the end; the new place. Raises MarkMoved."""
+        lineage = place.end.lineage
+        step = (follower, self.source, place.at, place.known, lineage, position, position - place.at)
+        if not await tx.value(MOVE, step):
+            raise MarkMoved(follower)
+        return Place(position, lineage, place.end)
 
     async def after(self, tx: Tx, position: int, end: End, most: int) -> list[asyncpg.Record]:
         """Rows (position, lineage, type, body), oldest first; the inbox leaves out what nobody here wants."""
@@ -109,29 +146,23 @@ class Projection:
 
     async def once(self) -> int:
         """Walks one batch; how far the mark moved. Raises Unreadable and whatever a projection raises."""
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection:
             tx = Tx(connection)
-            await tx.one(TAKE_APPENDING, (APPENDING,))
-            mark = await tx.one(MARK, (self.follower, self.walk.source))
-            if mark is None:
-                await tx.run(FIRST_MARK, (self.follower, self.walk.source))
-                at = 0
-            else:
-                at = mark["position"]
-            end = await self.walk.end(tx)
-            if end is None or end.position <= at:
+            place = await self.walk.place(tx, self.follower)
+            if place is None:
                 return 0
-            rows = await self.walk.after(tx, at, end, self.batch)
-            upto = rows[-1]["position"] if len(rows) == self.batch else end.position
-            if not await tx.value(MOVE, (self.follower, self.walk.source, at, end.lineage, upto, upto - at)):
-                raise MarkMoved(self.follower)
-            for recorded in await self.sealer.open(readings(rows, self.models)):
-                await write_all(tx, self.models, recorded)
-            await self.points(f"projection {self.group}: before the commit")
-        LAG.labels(self.service, self.follower, self.walk.source).set(max(0, end.position - upto))
-        FOLLOWED.labels(self.service, self.follower, self.walk.source).inc(upto - at)
+            end = place.end
+            async with connection.transaction():
+                await tx.one(TAKE_APPENDING, (APPENDING,))
+                rows = await self.walk.after(tx, place.at, end, self.batch)
+                upto = rows[-1]["position"] if len(rows) == self.batch else end.position
+                await self.walk.move(tx, self.follower, place, upto)
+                for recorded in await self.sealer.open(readings(rows, self.models)):
+                    await write_all(tx, self.models, recorded)
+                await self.points(f"projection {self.group}: before the commit")
+        FOLLOWED.labels(self.service, self.follower, self.walk.source).inc(upto - place.at)
         self.moved.ring()
-        return int(upto - at)
+        return int(upto - place.at)
 
     async def run(self) -> None:
         """Until cancelled. A failure of the projection itself stops it for good; of the database, it is tried again."""
@@ -146,7 +177,7 @@ class Projection:
                 await asyncio.sleep(0.3)
                 continue
             except Exception as error:
-                self.stopped = f"{type(error).__name__}: {error}"[:300]
+                self.stopped = f"{type(error).__name__}: {why(error)}"
                 STOPPED.labels(self.service, f"{self.follower}:{self.walk.source}").set(1)
                 said.error("stopped", reason=self.stopped)
                 return

@@ -37,11 +37,13 @@ LET_GO = """
 UPDATE work.parked SET state = 'done', reason = 'forgotten by its source'
 WHERE source = $1 AND position > $2 AND state <> 'done'
 """
+# Every mark gets the new lineage, so that whoever read events before they were forgotten cannot move it.
 # applied + parked + queued = mark holds for the reactions before and after.
 WALK_FROM = """
-UPDATE work.mark SET lineage = $2, position = $3, applied = $3 - CASE WHEN follower <> 'reactions' THEN 0 ELSE (
-    SELECT count(DISTINCT (p.lineage, p.position)) FROM work.parked p WHERE p.source = $1 AND p.state <> 'done') END
-WHERE follower <> 'receiver' AND source = $1 AND position > $3
+UPDATE work.mark SET lineage = $2, position = least(position, $3), applied = CASE WHEN position <= $3 THEN applied
+    WHEN follower <> 'reactions' THEN $3 ELSE $3 - (
+        SELECT count(DISTINCT (p.lineage, p.position)) FROM work.parked p WHERE p.source = $1 AND p.state <> 'done') END
+WHERE follower <> 'receiver' AND source = $1
 """
 
 
@@ -82,10 +84,15 @@ async def _transaction(owner_dsn: str) -> AsyncIterator[asyncpg.Connection]:
 async def begin_new_lineage(owner_dsn: str) -> NewLineage:
     """Once after every restore and fail-over, before the service starts again. Its relay then begins a new stream."""
     async with _transaction(owner_dsn) as connection:
-        head = await connection.fetchrow(LOCK_HEAD)
-        assert head is not None
-        lineage = await connection.fetchval(GROW, head["lineage"], head["position"], head["leaf"])
-        await connection.execute(NAME_IT, lineage)
+        return await grow(connection)
+
+
+async def grow(connection: asyncpg.Connection) -> NewLineage:
+    """The new lineage as part of the transaction that is open on `connection`."""
+    head = await connection.fetchrow(LOCK_HEAD)
+    assert head is not None
+    lineage = await connection.fetchval(GROW, head["lineage"], head["position"], head["leaf"])
+    await connection.execute(NAME_IT, lineage)
     return NewLineage(lineage, head["lineage"], head["position"], head["leaf"])
 
 

@@ -1,7 +1,7 @@
 """What a service brings to send something to the outside: what is recorded of an attempt, the letter, and the channels."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -44,14 +44,18 @@ async def nothing_to_close() -> None:
 
 @dataclass(frozen=True)
 class Outside:
-    """The four commands record an attempt on the stream that asked for it; `error` is a SendFailed code, the last argument of
-    `failed` the seconds until the next attempt, None when there is none. `write` makes the letter from what the service knows
-    at the time of the attempt. Raises SendFailed when there is nobody to send it to. `close`: at the end of the service."""
+    """The commands record an attempt on the stream that asked for it; `error` is a SendFailed code, the last argument of
+    `failed` the seconds until the next attempt, None when there is none. `lacking`: channels that this town has not set up ->
+    a code that says what it lacks; by these nothing is attempted, and `unavailable` records that code. `write` makes the letter
+    from what the service knows at the time of the attempt. Raises SendFailed when there is nobody to send it to. `close`: at the
+    end of the service."""
 
     started: Callable[[Delivery], Command]
+    unavailable: Callable[[Delivery, str], Command]
     succeeded: Callable[[Delivery], Command]
     failed: Callable[[Delivery, str, float | None], Command]
     given_up: Callable[[Delivery], Command]
     write: Callable[[Tx, Delivery], Awaitable[Any]]
     senders: Mapping[str, Sender]
+    lacking: Mapping[str, str] = field(default_factory=dict)
     close: Callable[[], Awaitable[None]] = nothing_to_close

@@ -19,11 +19,11 @@ from shared.contracts.envelope import Recorded, attribute
 from shared.contracts.event import Event
 from shared.decider import Actor, Command
 from shared.errors import NotReady, Refusal, UniqueConflict, VersionConflict
-from shared.follower import FIRST_MARK, MARK, MOVE, End, MarkMoved, Walk, readable
+from shared.follower import MarkMoved, Place, Walk, readable
 from shared.ids import derived
 from shared.parts import Points, no_points
 from shared.sql import Tx
-from shared.telemetry import FOLLOWED, LAG, PARKED, log, span_of
+from shared.telemetry import FOLLOWED, log, span_of, why
 
 BEHIND = "SELECT EXISTS (SELECT FROM work.parked WHERE reaction = $1 AND subject = $2 AND state <> 'done')"
 PARK = """
@@ -116,51 +116,44 @@ class Reactor:
         """Handles up to a page of events, each in a transaction of its own; how far the mark moved."""
         async with self.app.pool.acquire() as connection:
             tx = Tx(connection)
-            await tx.run(FIRST_MARK, (FOLLOWER, self.walk.source))
-            mark = await tx.one(MARK, (FOLLOWER, self.walk.source))
-            end = await self.walk.end(tx)
-            assert mark is not None
-            start = at = mark["position"]
-            if end is None or end.position <= at:
+            place = await self.walk.place(tx, FOLLOWER)
+            if place is None:
                 return 0
-            rows = await self.walk.after(tx, at, end, 200)
+            start, end = place.at, place.end
+            rows = await self.walk.after(tx, start, end, 200)
         types = self.reactions.types()
         for row in rows:
             if row["type"] is None or row["type"] in types:
-                await self._one(at, row, end)
-                self.reached = at = row["position"]
+                place = await self._one(place, row)
+                self.reached = place.at
         upto = rows[-1]["position"] if len(rows) == 200 else end.position
-        if upto > at and not await self.app.pool.fetchval(
-            MOVE, FOLLOWER, self.walk.source, at, end.lineage, upto, upto - at
-        ):
-            raise MarkMoved(FOLLOWER)
-        LAG.labels(self.service, FOLLOWER, self.walk.source).set(max(0, end.position - upto))
+        if upto > place.at:
+            async with self.app.pool.acquire() as connection:
+                await self.walk.move(Tx(connection), FOLLOWER, place, upto)
         FOLLOWED.labels(self.service, FOLLOWER, self.walk.source).inc(upto - start)
         return int(upto - start)
 
-    async def _one(self, at: int, row: Any, end: End) -> None:
-        """One event. Raises what must be done again from the mark; then nothing of it stands."""
+    async def _one(self, place: Place, row: Any) -> Place:
+        """One event; the place after it. Raises what must be done again from the mark; then nothing of it stands."""
         event = readable(row["body"], row["position"], row["lineage"])
         refused: dict[str, str] = {}
         while True:
             try:
-                await self._try(at, row, event, end, refused)
-                return
+                return await self._try(place, row, event, refused)
             except _Refused as refusal:  # the transaction is gone with the refusal: the next one parks
                 refused[refusal.reaction] = refusal.reason
 
-    async def _try(self, at: int, row: Any, event: Recorded[Any] | str, end: End, refused: dict[str, str]) -> None:
-        source, position = self.walk.source, row["position"]
+    async def _try(self, place: Place, row: Any, event: Recorded[Any] | str, refused: dict[str, str]) -> Place:
         async with self.app.pool.acquire() as connection, connection.transaction():
             tx = Tx(connection)
             await tx.one(TAKE_APPENDING, (APPENDING,))
-            if not await tx.value(MOVE, (FOLLOWER, source, at, end.lineage, position, position - at)):
-                raise MarkMoved(FOLLOWER)
+            moved = await self.walk.move(tx, FOLLOWER, place, row["position"])
             if await self._react(tx, row, event, refused):
-                await tx.run(NOT_APPLIED, (source,))
+                await tx.run(NOT_APPLIED, (self.walk.source,))
             await self.points("reaction: before the commit")
         await self.points("reaction: after the commit")
         self.app.appended.ring()
+        return moved
 
     async def _react(self, tx: Tx, row: Any, event: Recorded[Any] | str, refused: dict[str, str]) -> bool:
         """Runs every reaction to the event, or parks it; whether any of it waits."""
@@ -226,7 +219,7 @@ class Reactor:
                 waits = waits + 1 if waiting_at == self.reached else 1
                 waiting_at = self.reached
                 if waits % 30 == 0:
-                    said.warning("waits", text=str(error)[:200], waits=waits)
+                    said.warning("waits", text=why(error), waits=waits)
                 await self.bell.wait(min(1.0, SOON * 2 ** min(waits - 1, 10)))
                 continue
             except LOST as error:
@@ -235,7 +228,7 @@ class Reactor:
                 continue
             except Exception as error:
                 tries += 1
-                said.error("again", error=type(error).__name__, text=str(error)[:200], tries=tries)
+                said.error("again", error=type(error).__name__, text=why(error), tries=tries)
                 await asyncio.sleep(min(30, 0.5 * 2**tries))
                 continue
             if not moved:
@@ -272,9 +265,11 @@ class Reactor:
                 event = readable(body, row["position"], row["lineage"])
                 if isinstance(event, str):
                     raise _Refused(reaction, event)
-                for one in self.reactions.to(event.type):
-                    if reaction in (one.name, UNREADABLE):
-                        await self._run(tx, one, event)
+                meant = [one for one in self.reactions.to(event.type) if reaction in (one.name, UNREADABLE)]
+                if not meant and reaction != UNREADABLE:
+                    raise _Refused(reaction, "this version has no reaction of that name")
+                for one in meant:
+                    await self._run(tx, one, event)
                 await tx.run(DONE, (parked,))
                 await tx.run(APPLY_PARKED, (source, row["lineage"], row["position"]))
         except _Refused as refusal:
@@ -292,12 +287,9 @@ class _Refused(Exception):
         self.reaction, self.reason = reaction, reason
 
 
-async def count_parked(service: str, pool: asyncpg.Pool) -> dict[str, int]:
-    """{"parked": n, "queued": n}; also sets the gauge."""
-    counts = {"parked": 0, "queued": 0} | {row[0]: row[1] for row in await pool.fetch(COUNTS)}
-    for state, number in counts.items():
-        PARKED.labels(service, state).set(number)
-    return counts
+async def count_parked(pool: asyncpg.Pool) -> dict[str, int]:
+    """{"parked": n, "queued": n}."""
+    return {"parked": 0, "queued": 0} | {row[0]: row[1] for row in await pool.fetch(COUNTS)}
 
 
 async def parked_subjects(pool: asyncpg.Pool) -> list[tuple[str, str]]:

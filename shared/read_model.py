@@ -42,6 +42,24 @@ class ReadModel:
         return made
 
 
+COLUMNS = """
+SELECT table_name::text AS table, array_agg(column_name::text) AS columns FROM information_schema.columns
+WHERE table_schema = 'view' GROUP BY table_name
+"""
+
+
+async def outgrown(tx: Tx, models: Iterable[ReadModel]) -> frozenset[str]:
+    """Tables that an earlier version made with other columns, or did not have: only a rebuild fills them as today's models want.
+
+    None in a database where no version made any yet. Columns are told by name: whoever changes a type gives another name.
+    """
+    there = {row["table"]: set(row["columns"]) for row in await tx.all(COLUMNS)}
+    tables = {table.name: set(table.columns.keys()) for model in models for table in model.tables}
+    if tables.keys().isdisjoint(there):
+        return frozenset()
+    return frozenset(name for name, columns in tables.items() if there.get(name) != columns)
+
+
 async def write_all(tx: Tx, models: Iterable[ReadModel], recorded: Recorded[Any]) -> None:
     """Runs what every model that listens to the event writes."""
     for model in models:
@@ -55,4 +73,4 @@ def tables_of(models: Iterable[ReadModel]) -> list[str]:
     return list(dict.fromkeys(table.name for model in models for table in model.tables))
 
 
-__all__ = ["MetaData", "ReadModel", "Write", "tables_of", "write_all"]
+__all__ = ["MetaData", "ReadModel", "Write", "outgrown", "tables_of", "write_all"]

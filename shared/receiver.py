@@ -20,12 +20,12 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from shared.app import LOST
 from shared.bell import Chime
-from shared.contracts.envelope import attribute, leaf_of
+from shared.contracts.envelope import attributes, leaf_of, traceparent_of
 from shared.errors import HistoryDiffers, MinewatchError, NotReady
 from shared.log_feed import Feed, FeedEvent, FeedHead
 from shared.parts import Points, no_points
 from shared.stream import LINEAGE, POSITION, heed_cancellation, stream_name
-from shared.telemetry import LAG, RECEIVED, STOPPED, log, span_of
+from shared.telemetry import RECEIVED, STOPPED, log, span_passed, why
 
 FOLLOWER = "receiver"
 MARK = "SELECT lineage, position, leaf, digest FROM work.mark WHERE follower = 'receiver' AND source = $1"
@@ -121,7 +121,7 @@ class Receiver:
                 said.error("history differs", reason=str(error))
                 await asyncio.sleep(self.stand_by)
             except (nats.errors.Error, MinewatchError, asyncpg.PostgresError, *LOST) as error:
-                said.info("again", error=type(error).__name__, text=str(error)[:200])
+                said.info("again", error=type(error).__name__, text=why(error))
                 await asyncio.sleep(0.25)
 
     async def _receive(self, need: int) -> None:
@@ -215,7 +215,7 @@ class Receiver:
             source = await self.feed.head()
         except (nats.errors.Error, NotReady):
             return mark
-        self._lag(source.position, mark)
+        self.head = source.position
         if mark.lineage is not None and source.lineage != mark.lineage:
             mark = await self._follow_child(mark, mark.lineage, source)
         if source.position < mark.position:
@@ -238,10 +238,6 @@ class Receiver:
             raise Fenced
         log("receiver", service=self.service, source=self.source).warning("new lineage", shared=shared)
         return followed
-
-    def _lag(self, head: int, mark: Mark) -> None:
-        self.head = head
-        LAG.labels(self.service, FOLLOWER, self.source).set(max(0, head - mark.position))
 
     async def _from_feed(self, mark: Mark, upto: int) -> Mark:
         """Receives up to `upto` at least; in any case the event at the mark is looked at."""
@@ -270,8 +266,8 @@ class Receiver:
                 raise Gap(f"after {nth - 1} came {event.position}", event.position)
             if event.lineage != lineage:
                 raise HistoryDiffers(f"{self.source} {event.position} is of lineage {event.lineage}, not {lineage}")
-            digest = digest_after(digest, attribute(event.body, "id") or "")
-            kind = attribute(event.body, "type")
+            event_id, kind = attributes(event.body, "id", "type")
+            digest = digest_after(digest, event_id or "")
             if kind is None or kind in self.wanted:
                 kept.append((event.position, kind, event.body))
         moved = Mark(lineage, events[-1].position, leaf_of(events[-1].body), digest)
@@ -279,12 +275,11 @@ class Receiver:
         await self._store(mark, moved, kept)
         await self.points("receiver: after the commit")
         self.position = moved.position
-        self._lag(max(self.head, moved.position), moved)
+        self.head = max(self.head, moved.position)
         RECEIVED.labels(self.service, self.source, way).inc(len(events))
         self.received.ring()
         for event in events:
-            with span_of(attribute(event.body, "traceparent"), "receive", service=self.service, source=self.source):
-                pass
+            span_passed(traceparent_of(event.body), "receive", service=self.service, source=self.source)
         return moved
 
     async def _store(self, mark: Mark, moved: Mark, kept: Sequence[tuple[int, str | None, bytes]]) -> None:

@@ -21,7 +21,7 @@ from nats.js.api import RawStreamMsg, StreamInfo
 
 from shared.app import LOST
 from shared.bell import Bell
-from shared.contracts.envelope import attribute, leaf_of
+from shared.contracts.envelope import leaf_of, traceparent_of
 from shared.errors import HistoryDiffers, MinewatchError
 from shared.log_feed import ANCESTORS
 from shared.parts import Points, no_points
@@ -38,7 +38,7 @@ from shared.stream import (
     stream_name,
     subject_of,
 )
-from shared.telemetry import RELAYED, STOPPED, log, span_of
+from shared.telemetry import RELAYED, STOPPED, log, span_passed, why
 
 AFTER = """
 SELECT l.position, l.leaf, e.type, e.body, (SELECT lineage FROM work.head) AS lineage
@@ -127,7 +127,7 @@ class Relay:
                 await asyncio.sleep(2)
             except (nats.errors.Error, MinewatchError, asyncpg.PostgresError, *LOST) as error:
                 self.ready = False
-                said.warning("again", error=type(error).__name__, text=str(error)[:200])
+                said.warning("again", error=type(error).__name__, text=why(error))
                 await asyncio.sleep(0.3)
 
     async def _mirror(self) -> None:
@@ -156,7 +156,7 @@ class Relay:
                 raise TailMoved(f"published {at + len(batch)}, the server says {last}")
             await self.points("relay: after a batch")
             for row in rows[: len(batch)]:
-                self._trace(row)
+                span_passed(traceparent_of(row["body"]), "relay", service=self.service)
             RELAYED.labels(self.service).inc(len(batch))
             at, looked = last, time.monotonic()
             if len(batch) < MOST_MESSAGES // 2:
@@ -175,19 +175,16 @@ class Relay:
     def _batch(self, rows: Sequence[Any]) -> list[Message]:
         batch: list[Message] = []
         size = 0
+        lineage = str(rows[0]["lineage"])  # one statement read them all
         for row in rows:
             size += len(row["body"]) + 400
             if batch and size > MOST_BYTES:
                 break
             headers = {
                 "Content-Type": "application/cloudevents+json",
-                LINEAGE: str(row["lineage"]),
+                LINEAGE: lineage,
                 LEAF: row["leaf"].hex(),
                 POSITION: str(row["position"]),
             }
             batch.append(Message(subject_of(self.jurisdiction, row["type"]), row["body"], headers))
         return batch
-
-    def _trace(self, row: Any) -> None:
-        with span_of(attribute(row["body"], "traceparent"), "relay", service=self.service):
-            pass

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shared.app import AGAIN, APPENDING, TRIES, Sealer
+from shared.app import AGAIN, APPENDING, LOST, TRIES, Sealer
 from shared.contracts.envelope import Recorded
 from shared.errors import NotReady
 from shared.follower import FIRST_MARK, End, Walk, readings
@@ -24,6 +24,9 @@ BATCH = 1000
 SET_MARK = """
 UPDATE work.mark SET lineage = $3, applied = applied + ($4 - position), position = $4 WHERE follower = $1 AND source = $2
 """
+
+ONE_REBUILD = "SELECT pg_try_advisory_xact_lock(hashtext('minewatch rebuild'))"
+SHADOWS = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'shadow'"
 
 Progress = Callable[[str, int, int], None]
 """Told (source, position reached, position to reach)."""
@@ -38,11 +41,23 @@ async def write_views(tx: Tx, models: Sequence[ReadModel], recorded: Recorded[An
                     await tx.run(statement, params)
 
 
+async def clear_shadow(tx: Tx) -> None:
+    """Drops what a rebuild that died left behind: opened texts stand in it, and no erasure would reach them there.
+
+    Not while a rebuild is under way.
+    """
+    if await tx.value(ONE_REBUILD):
+        for row in await tx.all(SHADOWS):
+            await tx.run(f'DROP TABLE IF EXISTS shadow."{row["name"]}" CASCADE')
+
+
 @dataclass
 class Replay:
-    """`pool` connects as <svc>_app with the search path `shadow, work, record`; `groups` as in the service's card.
+    """`pool` connects with the search path `schema, work, record`, in a live database as <svc>_app; `groups` as in the service's
+    card.
 
-    `patience`: seconds that appends may be held back for the sequencer.
+    `patience`: seconds that appends may be held back for the sequencer. `limits`: group -> source -> position, for groups that
+    shall not come further; `noting` is called before each event that is written.
     """
 
     service: str
@@ -52,10 +67,19 @@ class Replay:
     groups: Mapping[str, Sequence[ReadModel]]
     sources: Sequence[str]
     patience: float = 10.0
+    schema: str = "shadow"
+    limits: Mapping[str, Mapping[str, int]] | None = None
+    noting: Callable[[Tx, Recorded[Any]], Awaitable[None]] | None = None
     reached: dict[str, int] = field(default_factory=dict)
 
-    def _models(self, source: str) -> list[ReadModel]:
-        every = [model for group in self.groups.values() for model in group]
+    def _models(self, source: str, position: int = 0) -> list[ReadModel]:
+        """Those that may be written from `position` of the source on."""
+        every = [
+            model
+            for group, models in self.groups.items()
+            if self.limits is None or position <= self.limits.get(group, {}).get(source, 0)
+            for model in models
+        ]
         return [*self.inline, *every] if source == self.service else every
 
     def _tables(self) -> list[str]:
@@ -63,21 +87,39 @@ class Replay:
 
     async def fill(self, progress: Progress = lambda *_: None) -> None:
         """Makes the shadow tables and fills them up to where the sources stand now."""
+        await self.begin()
+        await self.go_on(progress)
+
+    async def begin(self) -> None:
+        """Makes the tables, empty; what stood of them is gone."""
         async with self.pool.acquire() as connection, connection.transaction():
             for table in self._tables():
-                await connection.execute(f'DROP TABLE IF EXISTS shadow."{table}" CASCADE')
+                await connection.execute(f'DROP TABLE IF EXISTS {self.schema}."{table}" CASCADE')
             for model in {m.name: m for s in (self.service, *self.sources) for m in self._models(s)}.values():
                 for statement in model.ddl():
                     await connection.execute(statement)
         self.reached = {source: 0 for source in (self.service, *self.sources)}
+
+    async def go_on(self, progress: Progress = lambda *_: None) -> None:
+        """Fills the tables up to where the sources stand now."""
         for source in self.reached:
             while not await self._batch(source, progress):
                 pass
 
     async def _batch(self, source: str, progress: Progress) -> bool:
         """Whether that was all there is: what comes in meanwhile is left to the swap, or a busy service would never be done."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            end, reached = await self._walk(Tx(connection), source, self.reached[source])
+        for attempt in range(TRIES):
+            try:
+                async with self.pool.acquire() as connection, connection.transaction():
+                    end, reached = await self._walk(Tx(connection), source, self.reached[source])
+                break
+            except (
+                *AGAIN,
+                *LOST,
+            ):  # what stands of the shadow stands; hours of work are not begun again for one lost batch
+                if attempt == TRIES - 1:
+                    raise
+                await asyncio.sleep(0.5 * 2**attempt)
         if reached > self.reached[source]:
             self.reached[source] = reached  # only now that it stands
             progress(source, reached, end.position)
@@ -90,7 +132,11 @@ class Replay:
         rows = await walk.after(tx, at, end, BATCH)
         models = self._models(source)
         for recorded in await self.sealer.open(readings(rows, models)):
-            await write_views(tx, models, recorded)
+            if self.noting is not None:
+                await self.noting(tx, recorded)
+            await write_views(
+                tx, self._models(source, recorded.position or 0) if self.limits is not None else models, recorded
+            )
         return end, rows[-1]["position"] if len(rows) == BATCH else end.position
 
     async def swap(self, wait: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -123,6 +169,10 @@ class Replay:
         for table in self._tables():
             await tx.run(f'DROP TABLE IF EXISTS view."{table}" CASCADE')
             await tx.run(f'ALTER TABLE shadow."{table}" SET SCHEMA view')
+        await self.set_marks(tx, reached)
+
+    async def set_marks(self, tx: Tx, reached: Mapping[str, End]) -> None:
+        """Says of every group that it has come there, of the sources it listens to."""
         for group, models in self.groups.items():
             types = {event.type for model in models for event in model.events}
             for source, to in reached.items():

@@ -15,7 +15,7 @@ from shared.bell import Bell, Chime
 from shared.clock import Clock
 from shared.errors import MinewatchError
 from shared.parts import Points, no_points
-from shared.telemetry import HEAD, SEQUENCED, STOPPED, log
+from shared.telemetry import SEQUENCED, STOPPED, log
 from shared.transparency import tree
 
 WAITING = "SELECT EXISTS (SELECT FROM work.pending)"
@@ -26,6 +26,7 @@ MOVE_HEAD = """
 UPDATE work.head SET position = $1, leaf = $2, frontier = $3, root = $4,
     sequenced_at = (SELECT sequenced_at FROM record.log WHERE position = $1)
 """
+KEEP_NODES = "INSERT INTO record.node (level, index, hash) SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])"
 # Each event is in the log or in the queue, never in both or in neither. Counts, because a search for the culprits would take
 # minutes on a long log, and what is not equal here has to be looked at by a person anyway.
 COUNTS = """
@@ -87,9 +88,12 @@ class Sequencer:
             if not rows:
                 return 0
             await self.points("sequencer: inside a batch")
-            size, frontier = tree.extend(head["position"], tree.unpack(head["frontier"]), (r["leaf"] for r in rows))
+            full: list[tree.Completed] = []
+            leaves = (row["leaf"] for row in rows)
+            size, frontier = tree.extend(head["position"], tree.unpack(head["frontier"]), leaves, full)
+            if full:
+                await connection.execute(KEEP_NODES, *([node[n] for node in full] for n in range(3)))
             await connection.execute(MOVE_HEAD, size, rows[-1]["leaf"], tree.pack(frontier), tree.root(frontier))
-        HEAD.labels(self.service).set(size)
         SEQUENCED.labels(self.service).inc(len(rows))
         self.sequenced.ring()
         return len(rows)

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import nats.errors
 from fastapi import APIRouter
 from nats.aio.client import Client
 
 from shared import log_feed
-from shared.app import LOST, App
+from shared.app import App
 from shared.bell import Chime
 from shared.clock import Clock
 from shared.contracts.registry import CONTRACTS
@@ -21,23 +22,33 @@ from shared.database import open_pool
 from shared.decider import Decider
 from shared.deliveries import BACK_OFF, Deliveries
 from shared.ending import ended
+from shared.errors import NotReady
+from shared.evidence import Evidence
 from shared.follower import Projection, Walk
+from shared.half_restored import refuse_half
+from shared.identity import forgetting
 from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.log_signing import LogSigning
 from shared.outside import Outside
 from shared.parts import Points, no_points
 from shared.plan.book import PlanBook
-from shared.reaction import Reactions, Reactor, count_parked
-from shared.read_model import ReadModel
+from shared.reaction import Reactions, Reactor
+from shared.read_model import ReadModel, outgrown, tables_of
 from shared.receiver import Receiver
 from shared.relay import Relay
+from shared.replay import Progress, Replay, clear_shadow
+from shared.retention import Retention, Tidying
 from shared.sealer import ServiceSealer
 from shared.sequencer import Sequencer
 from shared.settings import PARTS, Settings
+from shared.sql import Tx
 from shared.standing import Standing, standing
 from shared.stream import connect
-from shared.telemetry import STOPPED, log
+from shared.telemetry import STOPPED, log, why
 from shared.timers import Clockwork, Timers
-from shared.wake_ups import WakeUps
+
+APART, TOGETHER = 0.02, 0.25
+"""Seconds between the sequencer's looks: where appends come from another process, and where each of them rings its bell."""
 
 LAST_CALLS = 8.0
 """Seconds that a call to the outside gets to end when the service stops; what is cut off is tried again after its lease."""
@@ -47,7 +58,8 @@ LAST_CALLS = 8.0
 class ServiceCard:
     """What a service is made of. `projections`: group name -> read models; a group stops alone when it fails.
 
-    `outside`: makes the ways to the outside, None for a service that sends nothing.
+    `custodians`: the deadlines that are kept only where the custodian's keys are; such work waits until a process has them.
+    `outside`: makes the ways to the outside, None for a service that sends nothing; `evidence`: what can be taken out as such.
     """
 
     name: str
@@ -61,6 +73,8 @@ class ServiceCard:
     templates: Path | None = None
     rule_status: Mapping[str, int] = field(default_factory=dict)
     outside: Callable[[Settings, PlanBook], Outside] | None = None
+    custodians: Callable[[KeyStore], Timers] | None = None
+    evidence: Evidence = field(default_factory=lambda: Evidence({}))
 
     def consumes(self) -> dict[str, frozenset[str]]:
         """source -> the types this service has a use for, its own left out."""
@@ -93,22 +107,37 @@ class Service:
         self.projections: list[Projection] = []
         self.reactors: list[Reactor] = []
         self.relay: Relay | None = None
+        self.outgrown: frozenset[str] = frozenset()
+        self.died: dict[str, str] = {}
         self.outside: Outside | None = None
+        self.custodian: KeyStore | None = None
+        self.custodians_timers = Timers()
         self.deliveries: Deliveries | None = None
+        self.beside: list[Callable[[], Awaitable[None]]] = []  # what was opened on it and ends with it
 
     @property
     def name(self) -> str:
         return self.card.name
 
     async def open(self) -> None:
-        """Connects, and makes read model tables that are not there yet. Starts nothing."""
+        """Connects, and makes read model tables that are not there yet; those of an earlier version wait for `rebuild`.
+
+        Raises NotReady where a restore has not come to its end."""
         s = self.settings
         self.pool = await open_pool(s.app_dsn, s.pool)
         self.log_pool = await open_pool(s.log_dsn, 2)
         self.keys_pool = await open_pool(s.keys_dsn, 2, "public")
         self.nc: Client = await connect(s.nats_url, f"minewatch-{self.name}")
-        keys = KeyStore(self.keys_pool, EnvironmentWrapper(s.master_key), self.name, frozenset({"all", "office"}))
+        wrapper = EnvironmentWrapper(s.master_key)
+        keys = KeyStore(self.keys_pool, wrapper, self.name, frozenset({"all", "office"}))
         self.sealer = ServiceSealer(keys)
+        self.custodians_pool: asyncpg.Pool | None = None
+        if s.keys_custodian_dsn is not None and self.card.custodians is not None:
+            self.custodians_pool = await open_pool(s.keys_custodian_dsn, 2, "public")
+            read = frozenset({"all", "custodian"})
+            self.custodian = KeyStore(self.custodians_pool, wrapper, self.name, read, remembered=0)
+            self.custodians_timers = self.card.custodians(self.custodian)
+        await forgetting.listen(self.nc, s.jurisdiction, keys)
         self.book = PlanBook(s.plans)
         self.app = App(
             service=self.name,
@@ -121,17 +150,22 @@ class Service:
             terms=self.book.terms,
         )
         async with self.pool.acquire() as connection, connection.transaction():
+            await refuse_half(connection, self.name)
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('minewatch views'))")
+            await clear_shadow(Tx(connection))
+            self.outgrown = await outgrown(Tx(connection), self.card.models())
             for model in self.card.models():
-                for statement in model.ddl():
-                    await connection.execute(statement)
+                if self.outgrown.isdisjoint(tables_of([model])):
+                    for statement in model.ddl():
+                        await connection.execute(statement)
         self._join()
 
     def _join(self) -> None:
         """Builds every part; `start` runs those that are wanted."""
         s, name = self.settings, self.name
+        poll = TOGETHER if self.only >= set(PARTS) else APART
         self.sequencer = Sequencer(
-            name, self.log_pool, self.clock, self.app.appended, self.sequenced, points=self.points
+            name, self.log_pool, self.clock, self.app.appended, self.sequenced, poll=poll, points=self.points
         )
         self.relay = Relay(
             name, s.jurisdiction, self.pool, self.nc, self.sequenced.bell(), keep=s.keep, points=self.points
@@ -153,12 +187,16 @@ class Service:
         for source in (name, *consumed):
             self._follow(source, self.sequenced if source == name else self.received[source])
         self.timer_bell = Chime()
-        self.clockwork = Clockwork(name, self.card.timers, self.app, self.timer_bell.bell(), points=self.points)
+        timers = Timers({**self.card.timers.handlers, **self.custodians_timers.handlers})
+        self.clockwork = Clockwork(name, timers, self.app, self.timer_bell.bell(), points=self.points)
         if self.card.outside is not None:
+            from shared.wake_ups import WakeUps  # FastStream: only a service that sends waits for it
+
             self.outside = self.card.outside(s, self.book)
             caller = WakeUps(s.nats_url, s.jurisdiction, name)
             self.deliveries = Deliveries(name, self.pool, self.app, self.outside, caller, self.back_off)
             self.deliveries.points, self.deliveries.wake = self.points, self.sequenced.bell()
+        self.log_signing = LogSigning(s, self.pool, self.points)
 
     def _follow(self, source: str, chime: Chime) -> None:
         """The projections of one source, and its reactions, whose bell the projections ring: a reaction may wait for them."""
@@ -172,7 +210,10 @@ class Service:
             self.reactors.append(Reactor(self.name, walk, self.card.reactions, self.app, bell, points=self.points))
 
     def start(self) -> None:
-        """Runs the wanted parts in the background."""
+        """Runs the wanted parts in the background. Raises NotReady while a read model is an earlier version's."""
+        if self.outgrown:
+            tables = ", ".join(sorted(self.outgrown))
+            raise NotReady(f"{tables}: made by an earlier version; run minewatch rebuild {self.name}")
         wanted: list[tuple[str, Any]] = [("sequencer", self.sequencer.run())] if "sequencer" in self.only else []
         if "relay" in self.only and self.relay is not None:
             wanted += [("relay", self.relay.run())]
@@ -182,13 +223,40 @@ class Service:
         if "follower" in self.only:
             wanted += [(f"projection {p.group} {p.walk.source}", p.run()) for p in self.projections]
             wanted += [(f"reactions {r.walk.source}", r.run()) for r in self.reactors]
-            wanted += [("parked", self._watch_parked())]
         if "timers" in self.only:
             wanted += [("timers", self.clockwork.run())]
+            tidying = Tidying(self.name, self.pool, Retention.from_environment(), keys=self.custodian)
+            wanted += [("tidying", tidying.run())]
         if "jobs" in self.only and self.deliveries is not None:
             wanted += [("jobs", self.deliveries.run(self._stopping))]
+        if "checkpoint" in self.only:
+            wanted += self.log_signing.parts()
         for part, work in wanted:
             self._tasks.append(asyncio.create_task(self._watched(part, work), name=f"{self.name} {part}"))
+
+    async def rebuild(self, progress: Progress = lambda *_: None) -> None:
+        """Builds all read models anew beside the live ones and swaps them in, whether the service runs or stands still.
+
+        Raises NotReady while another rebuild of it is under way: two would fill the same shadow.
+        """
+        # Of its own: where nothing else runs, nobody else gives a number to what the last version left without one.
+        sequencer = Sequencer(self.name, self.log_pool, self.clock, self.app.appended, self.sequenced)
+        numbering = asyncio.create_task(sequencer.run())
+        pool = await open_pool(self.settings.app_dsn, 3, "shadow, work, record")
+        card = self.card
+        try:
+            async with pool.acquire() as alone:
+                if not await alone.fetchval("SELECT pg_try_advisory_lock(hashtext('minewatch rebuild'))"):
+                    raise NotReady(f"another rebuild of {self.name} is under way")
+                replay = Replay(self.name, pool, self.sealer, card.inline, card.projections, list(card.consumes()))
+                await replay.fill(progress)
+                await replay.swap()
+        finally:
+            await ended([numbering])
+            await pool.close()
+            async with self.pool.acquire() as connection, connection.transaction():
+                await clear_shadow(Tx(connection))
+        self.outgrown = frozenset()
 
     async def _watched(self, part: str, work: Any) -> None:
         try:
@@ -197,13 +265,8 @@ class Service:
             raise
         except Exception as error:
             STOPPED.labels(self.name, part).set(1)
-            log(part, service=self.name).error("part died", error=type(error).__name__, text=str(error)[:300])
-
-    async def _watch_parked(self) -> None:
-        while True:
-            with contextlib.suppress(asyncpg.PostgresError, *LOST):
-                await count_parked(self.name, self.pool)
-            await asyncio.sleep(5)
+            self.died[part] = type(error).__name__
+            log(part, service=self.name).error("part died", error=type(error).__name__, text=why(error))
 
     async def standing(self) -> Standing:
         """One look at everything: what waits for a number, for a follower, for its time, or for an answer from outside.
@@ -212,7 +275,7 @@ class Service:
         """
         followers = [(p.follower, p.walk.source) for p in self.projections if p.stopped is None]
         followers += [("reactions", r.walk.source) for r in self.reactors]
-        timers, sends = self.card.timers.handlers, self.deliveries is not None
+        timers, sends = self.clockwork.timers.handlers, self.deliveries is not None
         return await standing(self.pool, self.name, followers, timers, sends, self.clock.now())
 
     async def quiet(self) -> bool:
@@ -231,11 +294,17 @@ class Service:
             await asyncio.wait(jobs, timeout=LAST_CALLS)
         await ended(self._tasks)
         self._tasks.clear()
+        for close in self.beside:
+            await close()
         if self.outside is not None:
             await self.outside.close()
+        await self.log_signing.close()
         if not self.nc.is_closed:
-            await self.nc.close()
-        for pool in (self.pool, self.log_pool, self.keys_pool):
+            with contextlib.suppress(nats.errors.Error, OSError):  # the server may be gone, or go in this moment
+                await self.nc.close()
+        for pool in (self.pool, self.log_pool, self.keys_pool, self.custodians_pool):
+            if pool is None:
+                continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.close(), 5)
 

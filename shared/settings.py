@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.errors import MinewatchError
 
 SERVICES = ("intake", "cases", "reporting", "notify")
-PARTS = ("web", "sequencer", "relay", "receiver", "follower", "timers", "jobs")
+PARTS = ("web", "sequencer", "relay", "receiver", "follower", "timers", "jobs", "checkpoint")
 
 
 class SettingMissing(MinewatchError):
@@ -22,7 +22,11 @@ class Settings:
     *_dsn: postgresql:// addresses of the roles <svc>_app, <svc>_log and of the key store; nats_url with credentials;
     secret: 32 bytes or more, the root of receipts and signatures; master_key: base64 of the 32 bytes that wrap all keys;
     token_private/token_public: Ed25519 in PEM (the private one only where tokens are issued);
-    keep: how many messages the stream holds, None for all; mail: smtp://user:password@host:port?from=address.
+    keys_custodian_dsn: the key store as the custodian sees it, given only where informants' identities may be opened and erased;
+    keep: how many messages the stream holds, None for all; mail: smtp://user:password@host:port?from=address, None where no
+    mail is sent; webhooks: the file of those who are called, None where nobody is;
+    scratch_dsn: a database of a server, as a role that may make others there, for read models of another moment;
+    signer: the socket of the program that signs the log, None where nobody does; policy: the file that names its witnesses.
     """
 
     service: str
@@ -37,9 +41,13 @@ class Settings:
     token_public: str
     token_private: str | None = None
     clients: Path | None = None
+    keys_custodian_dsn: str | None = None
     keep: int | None = None
     mail: str | None = None
     webhooks: Path | None = None
+    scratch_dsn: str | None = None
+    signer: Path | None = None
+    policy: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     pool: int = 8
@@ -75,9 +83,13 @@ class Settings:
             token_public=need("TOKEN_PUBLIC").replace("\\n", "\n"),
             token_private=(maybe("TOKEN_PRIVATE") or "").replace("\\n", "\n") or None,
             clients=path("CLIENTS"),
+            keys_custodian_dsn=maybe("KEYS_CUSTODIAN_DSN"),
             keep=int(keep) if keep else None,
             mail=maybe("MAIL"),
             webhooks=path("WEBHOOKS"),
+            scratch_dsn=maybe("SCRATCH_DSN"),
+            signer=path("SIGNER"),
+            policy=path("POLICY"),
             host=maybe("HOST") or "127.0.0.1",
             port=int(maybe("PORT") or "8080"),
         )

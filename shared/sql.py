@@ -5,7 +5,6 @@ connection, because the driver's own calls cost a third of what a second layer a
 """
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,13 +90,3 @@ class Tx:
         """The first column of the first row, or None."""
         row = await self.one(statement, params)
         return row[0] if row is not None else None
-
-
-async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """JSON columns come and go as Python values."""
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_as_json, decoder=json.loads, format="text")
-
-
-def _as_json(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import nats
@@ -30,6 +31,12 @@ class Message:
     headers: dict[str, str]
 
 
+def inbox_of(url: str) -> str:
+    """Where replies come to: below the user's own prefix, so that permissions keep them from other users."""
+    user = urlsplit(url).username
+    return f"_INBOX_{user}" if user else "_INBOX"
+
+
 async def connect(url: str, name: str) -> Client:
     """A connection that never gives up: with a limit, an outage longer than it would freeze the process."""
     return await nats.connect(
@@ -40,6 +47,7 @@ async def connect(url: str, name: str) -> Client:
         ping_interval=10,
         connect_timeout=5,
         error_cb=_quiet,
+        inbox_prefix=inbox_of(url),
     )
 
 

@@ -47,6 +47,7 @@ ORDER BY due_at, timer, subject LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 REMOVE = "DELETE FROM work.due WHERE timer = $1 AND subject = $2 AND due_at = $3"
 FAIL = "UPDATE work.due SET failed = $4 WHERE timer = $1 AND subject = $2 AND due_at = $3"
+ANY_DUE = "SELECT EXISTS (SELECT FROM work.due WHERE due_at <= $1 AND failed IS NULL AND timer = ANY($2::text[]))"
 SOONEST = "SELECT min(due_at) FROM work.due WHERE failed IS NULL AND timer = ANY($1::text[])"
 
 
@@ -113,19 +114,19 @@ class Clockwork:
 
         What is refused, or fails by its own fault, is marked and left to a person, so that it does not hold up the others.
         """
-        names = list(self.timers.handlers)
-        if not names:
+        names, now = list(self.timers.handlers), self.app.clock.now()
+        if not names or not await self.app.pool.fetchval(ANY_DUE, now, names):
             return False
         due: Due | None = None
         try:
             async with self.app.pool.acquire() as connection, connection.transaction():
                 tx = Tx(connection)
                 await tx.one(TAKE_APPENDING, (APPENDING,))
-                row = await tx.one(NEXT, (self.app.clock.now(), names))
+                row = await tx.one(NEXT, (now, names))
                 if row is None:
                     return False
                 due = Due(row["timer"], row["subject"], row["due_at"])
-                await self._fire(tx, due)
+                await self._fire(tx, due, now)
                 await self.points("timer: before the commit")
         except asyncpg.UniqueViolationError:  # a reservation taken a moment before: once more, then it is a refusal
             if due is None or self._clashed != due:
@@ -146,7 +147,8 @@ class Clockwork:
         log("timers", service=self.service).error("failed", timer=due.timer, subject=due.subject, reason=reason)
         await self.app.pool.execute(FAIL, due.timer, due.subject, due.due_at, reason)
 
-    async def _fire(self, tx: Tx, due: Due) -> None:
+    async def _fire(self, tx: Tx, due: Due, now: datetime) -> None:
+        """As of `now`: were the clock set back meanwhile, the command would find its deadline not passed, and the row be gone."""
         fire, expects = self.timers.handlers[due.timer]
         command_id = derived(self.service, due.timer, due.subject, due.due_at.isoformat())
         actor = Actor(person=f"system:{self.service}")
@@ -155,7 +157,8 @@ class Clockwork:
             async with tx.connection.transaction():
                 for nth, command in enumerate(await fire(due, tx)):
                     dated = command.model_copy(update={"occurred_at": command.occurred_at or due.due_at})
-                    await self.app.execute(tx, dated, Cause(derived(command_id, nth), actor, str(command_id)))
+                    cause = Cause(derived(command_id, nth), actor, str(command_id))
+                    await self.app.execute(tx, dated, cause, now)
         except expects:
             return
 

@@ -18,7 +18,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import NotFoundError
 
 from shared.deliveries import Wake
-from shared.stream import connect, stream_name
+from shared.stream import connect, inbox_of, stream_name
 from shared.telemetry import log
 
 DURABLE = "deliveries"
@@ -116,6 +116,7 @@ class WakeUps:
             reconnect_time_wait=1,
             ping_interval=10,
             graceful_timeout=5,
+            inbox_prefix=inbox_of(self._url),
             logger=None,
         )
 
@@ -124,6 +125,7 @@ class WakeUps:
             stream=JStream(self.stream, declare=False),
             durable=DURABLE,
             pull_sub=PullSub(batch_size=1, timeout=1.0),
+            inbox_prefix=f"{inbox_of(self._url)}.".encode(),
             ack_policy=AckPolicy.ACK,
             title=f"{self._service}.deliveries",
             description="A delivery is due. The message is its id; the row in work.delivery is the truth.",

@@ -12,6 +12,7 @@ from shared.contracts.intake.patrol import Finding, PatrolRecorded
 from shared.contracts.intake.tip import TipVerified
 from shared.contracts.parts import Place
 from shared.decider import Command
+from shared.errors import StreamExists
 from shared.ids import derived
 from shared.reaction import Reactions
 from shared.sql import Tx
@@ -22,7 +23,7 @@ UNKNOWN = "unknown"
 """Code for what intake did not say; the office corrects it."""
 
 
-@REACTIONS.on(TipVerified)
+@REACTIONS.on(TipVerified, expects=(StreamExists,))
 async def list_from_tip(e: Recorded[TipVerified], look: Tx) -> list[Command]:
     """Substantiated only: the other results stay with intake."""
     tip = e.event
@@ -33,7 +34,7 @@ async def list_from_tip(e: Recorded[TipVerified], look: Tx) -> list[Command]:
     return commands_for(found, await _earlier(look, found))
 
 
-@REACTIONS.on(PatrolRecorded)
+@REACTIONS.on(PatrolRecorded, expects=(StreamExists,))
 async def list_from_patrol(e: Recorded[PatrolRecorded], look: Tx) -> list[Command]:
     """Each finding by itself; two of one patrol at the same place are one hazard."""
     commands: list[Command] = []

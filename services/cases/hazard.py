@@ -203,8 +203,9 @@ def _accept(wish: ask.Accept, state: Hazard, terms: Terms) -> list[Event]:
 def _reject(wish: ask.Reject, state: Hazard, terms: Terms) -> list[Event]:
     """Work that is sent back after the deadline is overdue from then on."""
     _looking(state, terms.actor)
-    rejected = facts.HazardRejected(rejected_by=_acting(terms.actor), reason=_reason(wish.reason))
-    late = terms.now > state.order.deadline_at and not state.overdue
+    deadline = state.order.deadline_at
+    rejected = facts.HazardRejected(rejected_by=_acting(terms.actor), reason=_reason(wish.reason), deadline_at=deadline)
+    late = terms.now > deadline and not state.overdue
     return [rejected, _overdue(state)] if late else [rejected]
 
 

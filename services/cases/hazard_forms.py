@@ -64,9 +64,7 @@ def command_from(form: HazardForm, hazard: str, fields: Mapping[str, str]) -> as
 
     Raises pydantic.ValidationError for a text that is too long and a time that is none.
     """
-    given: dict[str, Any] = {
-        name: fields[name].strip() for name in form.body.model_fields if fields.get(name, "").strip()
-    }
+    given: dict[str, Any] = {name: fields[name] for name in form.body.model_fields if fields.get(name)}
     for name in MOMENTS & given.keys():
         given[name] = _in_town_time(given[name])
     if "responsible" in given:  # one choice names the person and the unit they answer in

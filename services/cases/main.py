@@ -24,10 +24,13 @@ from services.cases.rule_status import RULE_STATUS
 from services.cases.site import SITE
 from shared import event_store
 from shared.app import App, Cause
+from shared.contracts.cases.opening import CasesOpeningMade
 from shared.contracts.envelope import read
 from shared.decider import Actor
+from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
 from shared.ids import derived
+from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.plan import in_force
 from shared.plan.calendar import town_day
 from shared.plan.loader import LoadedPlan
@@ -50,20 +53,26 @@ INLINE = (
 )
 """Each row belongs to one stream, and commands or their answers need it at once."""
 
+EVIDENCE = Evidence(
+    posts={**dict.fromkeys(("hazard", "site", "campaign"), ORDERING), "opening": ("auditor",)},
+    rests_on=hazard_source.refs,
+)
+
 
 def describe() -> ServiceCard:
     """What cases is made of."""
     return ServiceCard(
         name="cases",
         title="隐患整治 · Cases",
-        deciders=(CAMPAIGN, SITE, HAZARD),
-        inline=tuple(module.READ_MODEL for module in INLINE),
+        deciders=(CAMPAIGN, SITE, HAZARD, opening_of(CasesOpeningMade)),
+        inline=(*(module.READ_MODEL for module in INLINE), openings_of(CasesOpeningMade)),
         projections={"sources": (source_flag.READ_MODEL,)},
         reactions=bus.REACTIONS,
         timers=timers.TIMERS,
         routers=(api.router, site_api.router, campaign_api.router, pages.router),
         templates=Path(__file__).parent / "templates",
-        rule_status=RULE_STATUS,
+        rule_status={**RULE_STATUS, **OPENING_RULES},
+        evidence=EVIDENCE,
     )
 
 

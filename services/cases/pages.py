@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import ValidationError
 
 from services.cases.desk import about_hazard, head_of, names_of
 from services.cases.hazard_bodies import State
@@ -17,15 +16,12 @@ from services.cases.sight import sight_of
 from services.cases.who_may import READERS
 from shared.contracts.event import Code, Id
 from shared.decider import Actor
-from shared.errors import Refusal, VersionConflict
 from shared.identity import posts
 from shared.plan.terms import PlanTerms
 from shared.sql import Tx
 from shared.web.door import Call, Door, door, form_call, page_reader
-from shared.web.language import says
+from shared.web.forms import NOT_TRIED, Refused, taken
 from shared.web.paging import cursor_of, read_cursor
-from shared.web.problems import words_of
-from shared.web.remedies import complaints_of
 from shared.web.rendering import page
 
 router = APIRouter(prefix="/cases/hazards", include_in_schema=False)
@@ -94,18 +90,7 @@ async def hazard_page(request: Request, hazard: Id, at: AtDoor, who: Reader) -> 
     return await _shown(request, at, who, hazard)
 
 
-async def _shown(
-    request: Request,
-    at: Door,
-    who: Actor,
-    hazard: str,
-    *,
-    tried: str = "",
-    typed: Mapping[str, str] | None = None,
-    complaints: list[dict[str, str]] | None = None,
-    status_code: int = 200,
-) -> HTMLResponse:
-    """`tried`: the form that was refused, with what was `typed` and what is wrong with it."""
+async def _shown(request: Request, at: Door, who: Actor, hazard: str, bad: Refused = NOT_TRIED) -> HTMLResponse:
     sight = sight_of(who)
     async with at.reading() as tx:
         told = await hazard_file.whole(tx, sight, hazard)
@@ -121,16 +106,13 @@ async def _shown(
     return page(
         request,
         "hazards/one.html",
-        status_code=status_code,
         plan=plan,
         hazard=told,
         days=days_left(told, at.clock.now()),
         measures=plan.codes("measure") if plan else (),
         forms=[form.step for form in forms],
-        tried=tried,
-        typed=typed or {},
-        complaints=complaints or [],
         **facts,
+        **bad.shown,
     )
 
 
@@ -163,28 +145,21 @@ async def back_to_hazard(hazard: Id, step: Code) -> Response:
 
 
 def _receives(form: HazardForm) -> Any:
-    """The route that takes one form: back to the page when it was done, the page with the complaint when it was not."""
+    """The route that takes one form."""
 
     async def post_form(
         request: Request, hazard: Id, at: AtDoor, call: Annotated[Call, Depends(form_call(*form.posts))]
     ) -> Response:
-        sent = await request.form()
-        typed = {name: value for name, value in sent.items() if isinstance(value, str)}
-        try:
+        async def work(typed: Mapping[str, str]) -> str:
             await about_hazard(at, call, command_from(form, hazard, typed))
-        except ValidationError as error:
-            found = complaints_of(error.errors())
-            wrong = [{"field": c.field, "message": says(c.message, c.message_en)} for c in found]
-            status = 422
-        except (Refusal, VersionConflict) as refusal:
-            rule = type(refusal).__name__
-            field = field_for(form, rule)
-            wrong = [{"field": field or form.step, "message": says(*words_of(refusal))}]
-            status = request.app.state.rule_status.get(rule, 409)
-        else:
-            return RedirectResponse(f"/cases/hazards/{hazard}#now", 303)
-        return await _shown(
-            request, at, call.who, hazard, tried=form.step, typed=typed, complaints=wrong, status_code=status
+            return f"/cases/hazards/{hazard}#now"
+
+        return await taken(
+            request,
+            form.step,
+            work,
+            lambda bad: _shown(request, at, call.who, hazard, bad),
+            lambda rule, _: field_for(form, rule) or form.step,
         )
 
     return post_form

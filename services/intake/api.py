@@ -10,15 +10,6 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.intake import reception
 from services.intake.read_models import steps, tip_line
-from services.intake.tip import (
-    CloseTip,
-    CorrectTip,
-    EnterTipInError,
-    ForwardTip,
-    MarkLive,
-    ScreenTip,
-    VerifyTip,
-)
 from services.intake.tip_bodies import (
     AcceptedWithReceipt,
     Closing,
@@ -31,6 +22,15 @@ from services.intake.tip_bodies import (
     TipLine,
     TipPage,
     Verification,
+)
+from services.intake.tip_commands import (
+    CloseTip,
+    CorrectTip,
+    EnterTipInError,
+    ForwardTip,
+    MarkLive,
+    ScreenTip,
+    VerifyTip,
 )
 from services.intake.words import words_of
 from shared.contracts.event import Code, Id

@@ -2,17 +2,44 @@
 
 from pathlib import Path
 
-from services.intake import api, bus, pages, patrol_api, public_api, sign_in_pages, timers
+from services.intake import (
+    api,
+    bus,
+    disclosure_pages,
+    informant_api,
+    informant_pages,
+    pages,
+    patrol_api,
+    public_api,
+    sign_in_pages,
+    timers,
+)
+from services.intake.disclosure import DISCLOSURE
 from services.intake.patrol import PATROL
-from services.intake.read_models import patrol_finding, patrol_line, receipt_lookup, steps, tip_handling, tip_line
+from services.intake.read_models import (
+    disclosure_line,
+    patrol_finding,
+    patrol_line,
+    receipt_lookup,
+    steps,
+    tip_handling,
+    tip_line,
+)
 from services.intake.rule_status import RULE_STATUS
 from services.intake.tip import TIP
+from shared.contracts.intake.opening import IntakeOpeningMade
+from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
+from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.plan import in_force
 from shared.service import ServiceCard
 
-INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, steps)
+INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, disclosure_line, steps)
 """Each row belongs to one stream, and whoever has just sent something looks for it at once."""
+
+EVIDENCE = Evidence(
+    posts={**dict.fromkeys(("tip", "patrol"), ORDERING), **dict.fromkeys(("disclosure", "opening"), ("auditor",))}
+)
 
 
 def describe() -> ServiceCard:
@@ -20,15 +47,26 @@ def describe() -> ServiceCard:
     return ServiceCard(
         name="intake",
         title="举报与巡查 · Intake",
-        deciders=(TIP, PATROL),
-        inline=tuple(module.READ_MODEL for module in INLINE),
+        deciders=(TIP, PATROL, DISCLOSURE, opening_of(IntakeOpeningMade)),
+        inline=(*(module.READ_MODEL for module in INLINE), openings_of(IntakeOpeningMade)),
         projections={
             "handling": (tip_handling.READ_MODEL,),
             "plan": (in_force.READ_MODEL, posts.READ_MODEL),
         },
         reactions=bus.REACTIONS,
         timers=timers.TIMERS,
-        routers=(public_api.router, api.router, patrol_api.router, pages.router, sign_in_pages.router),
+        custodians=timers.custodians,
+        routers=(
+            public_api.router,
+            api.router,
+            patrol_api.router,
+            informant_api.router,
+            disclosure_pages.router,
+            informant_pages.router,
+            pages.router,
+            sign_in_pages.router,
+        ),
         templates=Path(__file__).parent / "templates",
-        rule_status=RULE_STATUS,
+        rule_status={**RULE_STATUS, **OPENING_RULES},
+        evidence=EVIDENCE,
     )

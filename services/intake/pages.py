@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.intake import reception
 from services.intake.read_models.receipt_status import Status
-from services.intake.tip import SupplementTip
+from services.intake.tip_commands import SupplementTip
 from services.intake.tip_forms import FIELD_OF, MOST, Typed, longer_than
 from services.intake.tries import TooManyTries
 from shared.decider import Actor

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.intake import reception
-from services.intake.tip import SupplementTip
+from services.intake.tip_commands import SupplementTip
 from shared.contracts.event import Code
 from shared.contracts.parts import Place
 from shared.errors import NoPlanInForce

@@ -7,7 +7,7 @@ from services.intake.read_models import receipt_status
 from services.intake.read_models.receipt_lookup import ReceiptUnknown
 from services.intake.read_models.receipt_status import Status
 from services.intake.receipt import ReceiptMistyped, receipt_code, receipt_digest
-from services.intake.tip import ReceiveTip
+from services.intake.tip_commands import ReceiveTip
 from services.intake.tries import TooManyTries, WrongTries
 from shared.app import Answer, Cause
 from shared.contracts.parts import Place

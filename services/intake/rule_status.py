@@ -1,6 +1,7 @@
 """Which HTTP status a refusal answers with, where it is not 409: the record as it stands forbids it."""
 
-from services.intake import patrol, receipt, route, rules, tip, tries
+from services.intake import disclosing, patrol, receipt, route, rules, tip, tries
+from shared.identity.key_store import SubjectErased
 
 DOES_NOT_FIT = (
     rules.UnknownChannel,
@@ -9,9 +10,11 @@ DOES_NOT_FIT = (
     rules.UnknownCategory,
     rules.UnknownViolation,
     rules.UnknownCode,
+    rules.UnknownAuthority,
     rules.CorrectionNeedsReason,
     rules.FieldNotCorrectable,
     rules.CorrectionDoesNotFit,
+    rules.GroundsNeeded,
     receipt.ReceiptMistyped,
     tip.AnonymousTipHasName,
     tip.NamedTipNeedsName,
@@ -37,4 +40,11 @@ RULE_STATUS = {
     **{rule.__name__: 422 for rule in DOES_NOT_FIT},
     route.RouteTooLarge.__name__: 413,
     tries.TooManyTries.__name__: 429,
+    rules.SamePerson.__name__: 403,
+    rules.ActsForAnother.__name__: 403,
+    rules.InformantErased.__name__: 410,
+    disclosing.OpeningBarred.__name__: 403,
+    disclosing.IdentityAway.__name__: 503,
+    disclosing.IdentityGone.__name__: 410,
+    SubjectErased.__name__: 410,
 }

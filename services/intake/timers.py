@@ -1,5 +1,30 @@
-"""Deadlines: none that intake acts on. `verify_by` stands in the tip's events and in the office's list."""
+"""Deadlines. `verify_by` stands in the tip's events and in the office's list; no timer keeps it.
 
-from shared.timers import Timers
+An approved erasure is due at once, and is done where the custodian's keys are. It closes what was asked for and not decided.
+"""
+
+from services.intake.disclosure import CloseDisclosure
+from services.intake.informant import EraseInformant
+from services.intake.read_models import disclosure_line
+from services.intake.read_models.tip_line import ERASURE
+from services.intake.words import informant_of
+from shared.decider import Command
+from shared.identity.key_store import KeyStore
+from shared.sql import Tx
+from shared.timers import Due, Timers
 
 TIMERS = Timers()
+
+
+def custodians(keys: KeyStore) -> Timers:
+    """Needs the custodian's keys. The keys go first, in a commit of their own; then the fact is recorded, in the transaction that
+    takes the work away. Killed in between, it is done again: there is nothing left to destroy, and the fact still comes."""
+    timers = Timers()
+
+    @timers.on(ERASURE)
+    async def erase(due: Due, look: Tx) -> list[Command]:
+        await keys.destroy((await informant_of(look, due.subject)).informant)
+        open_ = await disclosure_line.undecided(look, due.subject)
+        return [EraseInformant(tip=due.subject), *(CloseDisclosure(disclosure=each, erased=True) for each in open_)]
+
+    return timers

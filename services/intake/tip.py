@@ -4,14 +4,25 @@ ReceiveTip ──► ScreenTip ──► VerifyTip ──► (substantiated: cas
      └── live: never waits for screening
 """
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, assert_never, get_args
+from dataclasses import dataclass, field, replace
+from typing import assert_never, get_args
 
-from services.intake.rules import Kind, must_fit, must_know, must_say_why, plan_of
+from services.intake.informant import Identity, InformantCommand, InformantEvent, after, decide_on_informant
+from services.intake.rules import InformantErased, Kind, must_fit, must_know, must_say_why, plan_of
+from services.intake.tip_commands import (
+    CloseTip,
+    CorrectTip,
+    EnterTipInError,
+    ForwardTip,
+    MarkLive,
+    ReceiveTip,
+    ScreenTip,
+    SupplementTip,
+    VerifyTip,
+)
 from shared.contracts.event import Event
-from shared.contracts.intake import tip
+from shared.contracts.intake import informant, tip
 from shared.contracts.intake.tip import (
     TipClosed,
     TipCorrected,
@@ -23,16 +34,10 @@ from shared.contracts.intake.tip import (
     TipSupplemented,
     TipVerified,
 )
-from shared.contracts.parts import Place, Value
-from shared.decider import Command, Decider
+from shared.contracts.parts import Value
+from shared.decider import Decider
 from shared.errors import Refusal, StreamExists, StreamNotFound
 from shared.plan.terms import Terms
-
-Result = Literal["substantiated", "unsubstantiated", "insufficient", "out_of_area"]
-CloseReason = Literal[
-    "no_content", "unsubstantiated", "insufficient", "duplicate", "already_known", "withdrawn", "entered_in_error"
-]
-ForwardReason = Literal["out_of_area", "other_powers"]
 
 CODES = {"village", "category", "violation", "mineral", "modus", "pretext"}
 """Fields of a verification that hold a code of the plan."""
@@ -114,81 +119,6 @@ class SubstantiatedTipHasHazard(Refusal):
     A substantiated tip became a hazard and is settled there; it is not closed as a tip."""
 
 
-class _TipCommand(Command):
-    """`tip`: the tip's id, a uuid."""
-
-    tip: str
-
-    @property
-    def stream_id(self) -> str:
-        return f"tip-{self.tip}"
-
-
-class ReceiveTip(_TipCommand):
-    """`informant`: a random id for this tip alone; `receipt_digest`: see receipt.py."""
-
-    channel: str
-    anonymous: bool = True
-    live: bool = False
-    village: str | None = None
-    place: Place | None = None
-    informant: str
-    words: str
-    name: str | None = None
-    contact: str | None = None
-    receipt_digest: str
-
-
-class SupplementTip(_TipCommand):
-    """More words from whoever holds the receipt."""
-
-    words: str
-
-
-class MarkLive(_TipCommand):
-    village: str | None = None
-
-
-class ScreenTip(_TipCommand):
-    outcome: Literal["to_verify", "no_content"]
-    village: str | None = None
-    summary: str | None = None
-
-
-class VerifyTip(_TipCommand):
-    result: Result
-    village: str | None = None
-    site: str | None = None
-    place: Place | None = None
-    category: str | None = None
-    violation: str | None = None
-    mineral: str | None = None
-    modus: str | None = None
-    pretext: str | None = None
-    live: bool = False
-    summary: str | None = None
-
-
-class ForwardTip(_TipCommand):
-    to: str
-    reason: ForwardReason = "out_of_area"
-
-
-class CloseTip(_TipCommand):
-    reason: CloseReason
-    note: str | None = None
-
-
-class CorrectTip(_TipCommand):
-    field: str
-    value: Value
-    reason: str
-
-
-class EnterTipInError(_TipCommand):
-    reason: str
-
-
 TipCommand = (
     ReceiveTip | SupplementTip | MarkLive | ScreenTip | VerifyTip | ForwardTip | CloseTip | CorrectTip | EnterTipInError
 )
@@ -210,7 +140,7 @@ class Tip:
     """What the rules need of a tip's past; no texts. `exists` is False before the first event."""
 
     exists: bool = False
-    informant: str = ""
+    identity: Identity = field(default_factory=Identity)
     live: bool = False
     village: str | None = None
     screened: str | None = None
@@ -218,21 +148,23 @@ class Tip:
     forwarded_to: str | None = None
     closed: str | None = None
     void: bool = False
-    corrected: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    corrected: Mapping[str, Value] = field(default_factory=dict)
     """The last correction of each field that is no text."""
 
 
-def decide(command: TipCommand, state: Tip, terms: Terms) -> list[Event]:
+def decide(command: TipCommand | InformantCommand, state: Tip, terms: Terms) -> list[Event]:
     """Raises the refusals above, those of rules.py, StreamExists, StreamNotFound and NoPlanInForce."""
     if isinstance(command, ReceiveTip):
         return _receive(command, state, terms)
     if not state.exists:
         raise StreamNotFound()
+    if isinstance(command, InformantCommand):
+        return decide_on_informant(command, state.identity, terms.actor)
     if state.void and not isinstance(command, EnterTipInError):
         raise TipIsVoid()
     match command:
         case SupplementTip():
-            return [TipSupplemented(informant=state.informant, words=_words(command.words))]
+            return _supplement(command, state)
         case MarkLive():
             return _mark_live(command, state, terms)
         case ScreenTip():
@@ -240,7 +172,7 @@ def decide(command: TipCommand, state: Tip, terms: Terms) -> list[Event]:
         case VerifyTip():
             return _verify(command, state, terms)
         case ForwardTip():
-            return _forward(command, state)
+            return _forward(command, state, terms)
         case CloseTip():
             return _close(command, state)
         case CorrectTip():
@@ -281,6 +213,12 @@ def _receive(command: ReceiveTip, state: Tip, terms: Terms) -> list[Event]:
             receipt_digest=command.receipt_digest,
         )
     ]
+
+
+def _supplement(command: SupplementTip, state: Tip) -> list[Event]:
+    if state.identity.gone:
+        raise InformantErased()
+    return [TipSupplemented(informant=state.identity.informant, words=_words(command.words))]
 
 
 def _mark_live(command: MarkLive, state: Tip, terms: Terms) -> list[Event]:
@@ -330,13 +268,14 @@ def _verify(command: VerifyTip, state: Tip, terms: Terms) -> list[Event]:
     return [TipVerified(**facts)]
 
 
-def _forward(command: ForwardTip, state: Tip) -> list[Event]:
+def _forward(command: ForwardTip, state: Tip, terms: Terms) -> list[Event]:
     if state.forwarded_to == command.to:
         return []
     if state.forwarded_to:
         raise TipAlreadyForwarded(to=state.forwarded_to)
     if state.result != "out_of_area":
         raise ForwardNeedsOutOfArea()
+    must_know(plan_of(terms), forward_to=command.to)
     return [TipForwarded(to=command.to, reason=command.reason)]
 
 
@@ -364,11 +303,13 @@ def _correct(command: CorrectTip, state: Tip, terms: Terms) -> list[Event]:
     return [TipCorrected(field=command.field, value=command.value, reason=command.reason.strip())]
 
 
-def evolve(state: Tip, event: TipEvent) -> Tip:
+def evolve(state: Tip, event: TipEvent | InformantEvent) -> Tip:
     """Sees codes, ids and times only; texts come back sealed and are let go."""
+    if isinstance(event, InformantEvent):
+        return replace(state, identity=after(state.identity, event))
     match event:
         case TipReceived():
-            return Tip(exists=True, informant=event.informant, live=event.live, village=event.village)
+            return Tip(exists=True, identity=Identity(event.informant), live=event.live, village=event.village)
         case TipMarkedLive():
             return replace(state, live=True, village=event.village or state.village)
         case TipScreened():
@@ -395,6 +336,6 @@ TIP = Decider(
     initial=Tip,
     decide=decide,
     evolve=evolve,
-    commands=get_args(TipCommand),
-    events=tip.EVENTS,
+    commands=get_args(TipCommand) + get_args(InformantCommand),
+    events=tip.EVENTS + informant.EVENTS,
 )

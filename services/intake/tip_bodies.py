@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.intake.tip import CloseReason, ForwardReason, Result
+from services.intake.tip_commands import CloseReason, ForwardReason, Result
 from shared.contracts.event import Code, Id
 from shared.contracts.parts import Place, Value
 from shared.web.door import Accepted
@@ -83,7 +83,10 @@ class AcceptedWithReceipt(Accepted):
 
 
 class TipLine(BaseModel):
-    """state: received | to_verify | substantiated | unsubstantiated | insufficient | out_of_area | forwarded | closed | void."""
+    """state: received | to_verify | substantiated | unsubstantiated | insufficient | out_of_area | forwarded | closed | void.
+
+    `held`: nothing of the informant may be erased. erasure: requested | refused | approved | erased.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -108,6 +111,8 @@ class TipLine(BaseModel):
     summary: str | None
     forwarded_to: str | None
     closed_reason: str | None
+    held: bool
+    erasure: str | None
 
 
 class Spoken(BaseModel):

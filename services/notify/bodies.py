@@ -66,7 +66,7 @@ class MessageLine(BaseModel):
 
 
 class Attempt(BaseModel):
-    """outcome: started | delivered | failed | dead; `error` is a code of the transport, next_at the next attempt."""
+    """outcome: started | delivered | failed | dead | unavailable; `error`: a code of the transport, or what the town lacks."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -41,7 +41,7 @@ from shared.contracts.intake.tip import TipMarkedLive, TipReceived
 from shared.contracts.notify.message import MessageAcknowledged, MessageEscalated
 from shared.contracts.reporting.weekly_report import ReportDue, ReportMissed, ReportOpened, ReportReturned
 from shared.decider import Command
-from shared.errors import Refusal, StreamExists
+from shared.errors import StreamExists
 from shared.identity import posts
 from shared.identity.posts import Holder
 from shared.plan.calendar import town_day
@@ -52,8 +52,11 @@ REACTIONS = Reactions()
 LIVE = ("live_call_out",)
 
 
-def on(*events: type[Event], expects: tuple[type[Refusal], ...] = ()) -> Callable[[React], React]:
-    """As REACTIONS.on, but not before this service knows what it must know about the event."""
+def on(*events: type[Event]) -> Callable[[React], React]:
+    """As REACTIONS.on, but not before this service knows what it must know about the event.
+
+    StreamExists: who was told of this very cause is not told again, when a restored source publishes it a second time.
+    """
 
     def declare(run: React) -> React:
         @wraps(run)
@@ -61,27 +64,27 @@ def on(*events: type[Event], expects: tuple[type[Refusal], ...] = ()) -> Callabl
             await known_before(look, e)
             return await run(e, look)
 
-        return REACTIONS.on(*events, expects=expects)(when_known)
+        return REACTIONS.on(*events, expects=(StreamExists,))(when_known)
 
     return declare
 
 
 # Each tip, patrol or finding has one call of its own, whichever of its events comes here first (StreamExists for the others):
 # with a call it shares, an old answer would end a new alarm.
-@on(TipReceived, TipMarkedLive, expects=(StreamExists,))
+@on(TipReceived, TipMarkedLive)
 async def call_out_for_tip(e: Recorded[TipReceived | TipMarkedLive], look: Tx) -> list[IssueMessage]:
     """A live tip waits for nobody's screening."""
     live = isinstance(e.event, TipMarkedLive) or e.event.live
     return await _call_out(e, e.stream_id, e.event.village, look) if live else []
 
 
-@on(PatrolRecorded, expects=(StreamExists,))
+@on(PatrolRecorded)
 async def call_out_for_patrol(e: Recorded[PatrolRecorded], look: Tx) -> list[IssueMessage]:
     live = any(finding.live for finding in e.event.findings)
     return await _call_out(e, e.stream_id, e.event.village, look) if live else []
 
 
-@on(HazardListed, HazardFindingAttached, expects=(StreamExists,))
+@on(HazardListed, HazardFindingAttached)
 async def call_out_for_hazard(e: Recorded[HazardListed | HazardFindingAttached], look: Tx) -> list[IssueMessage]:
     """When the tip or patrol was not live, and what was found is; or when it came here before its tip or patrol."""
     ref = e.event.source.ref

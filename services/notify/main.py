@@ -16,15 +16,19 @@ from services.notify.read_models import (
     outcome_count,
     report_watch,
 )
-from services.notify.senders import Hook, Mail, MailServer, NoMail, OutsideMisconfigured, Webhook
-from services.notify.writing import Desk, failed, given_up, started, succeeded
+from services.notify.senders import Hook, Mail, MailServer, OutsideMisconfigured, Webhook
+from services.notify.writing import Desk, failed, given_up, started, succeeded, unavailable
+from shared.contracts.notify.opening import NotifyOpeningMade
 from shared.errors import Refusal
+from shared.evidence import Evidence
 from shared.identity import posts
-from shared.outside import Outside
+from shared.opening import OPENING_RULES, opening_of, openings_of
+from shared.outside import Outside, Sender
 from shared.plan import in_force
 from shared.plan.book import PlanBook
 from shared.service import ServiceCard
 from shared.settings import Settings
+from shared.ways_out import lacking
 
 STATUS: dict[type[Refusal], int] = {
     message_commands.AcknowledgedByStranger: 403,
@@ -34,14 +38,23 @@ STATUS: dict[type[Refusal], int] = {
 }
 """Every other refusal speaks of the message as it stands: 409."""
 
+EVIDENCE = Evidence(
+    posts={"message": ("auditor", "office_director", "group_leader"), "opening": ("auditor",)}, about=message_line.about
+)
+
 
 def describe() -> ServiceCard:
     """What notify is made of."""
     return ServiceCard(
         name="notify",
         title="通知催办 · Notify",
-        deciders=(MESSAGE,),
-        inline=(message_line.READ_MODEL, attempt.READ_MODEL, message_work.READ_MODEL),
+        deciders=(MESSAGE, opening_of(NotifyOpeningMade)),
+        inline=(
+            message_line.READ_MODEL,
+            attempt.READ_MODEL,
+            message_work.READ_MODEL,
+            openings_of(NotifyOpeningMade),
+        ),
         projections={
             "watch": (hazard_watch.READ_MODEL, report_watch.READ_MODEL),
             "plan": (in_force.READ_MODEL, posts.READ_MODEL),
@@ -51,22 +64,27 @@ def describe() -> ServiceCard:
         timers=timers.TIMERS,
         routers=(api.router, pages.router),
         templates=Path(__file__).parent / "templates",
-        rule_status={rule.__name__: status for rule, status in STATUS.items()},
+        rule_status={**{rule.__name__: status for rule, status in STATUS.items()}, **OPENING_RULES},
         outside=outside,
+        evidence=EVIDENCE,
     )
 
 
 def outside(settings: Settings, book: PlanBook) -> Outside:
     """Mail and webhooks as the settings name them. Raises OutsideMisconfigured."""
     client = httpx.AsyncClient(trust_env=False)
-    mail = Mail(MailServer.at(settings.mail)) if settings.mail else NoMail()
+    senders: dict[str, Sender] = {"webhook": Webhook(hooks_in(settings.webhooks), client)}
+    if settings.mail:
+        senders["email"] = Mail(MailServer.at(settings.mail))
     return Outside(
         started=started,
+        unavailable=unavailable,
         succeeded=succeeded,
         failed=failed,
         given_up=given_up,
         write=Desk(book.in_force).write,
-        senders={"email": mail, "webhook": Webhook(hooks_in(settings.webhooks), client)},
+        senders=senders,
+        lacking=lacking(settings),
         close=client.aclose,
     )
 

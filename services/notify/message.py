@@ -28,6 +28,7 @@ from services.notify.message_commands import (
     MessageWithdrawn,
     RecordFailure,
     RecordSuccess,
+    RecordUnavailable,
     StartAttempt,
 )
 from services.notify.rules import answer_by, rungs_above
@@ -36,6 +37,7 @@ from shared.contracts.notify.message import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    ChannelUnavailable,
     DeadLettered,
     MessageAcknowledged,
     MessageCorrected,
@@ -50,9 +52,11 @@ from shared.plan.terms import Terms
 
 @dataclass(frozen=True)
 class Way:
-    """How one channel stands: the last started attempt, whether its outcome is known, and whether the way is finished."""
+    """How one channel stands: the last attempt that was started, that failed, that was not made for want of the channel;
+    and whether the way is finished."""
 
     started: int = 0
+    lacked: int = 0
     failed: int = 0
     settled: bool = False
 
@@ -77,6 +81,7 @@ MessageFact = (
     | AttemptStarted
     | AttemptSucceeded
     | AttemptFailed
+    | ChannelUnavailable
     | DeadLettered
     | MessageAcknowledged
     | MessageEscalated
@@ -85,7 +90,15 @@ MessageFact = (
 )
 Outcome = RecordSuccess | RecordFailure | DeadLetter
 Wish = (
-    IssueMessage | StartAttempt | Outcome | Acknowledge | AnswerForAll | Escalate | CorrectMessage | EnterMessageInError
+    IssueMessage
+    | StartAttempt
+    | RecordUnavailable
+    | Outcome
+    | Acknowledge
+    | AnswerForAll
+    | Escalate
+    | CorrectMessage
+    | EnterMessageInError
 )
 
 
@@ -108,6 +121,10 @@ def decide(command: Wish, state: Message, terms: Terms) -> list[MessageFact]:
         case StartAttempt(channel=channel, attempt=attempt):
             way = _open_way(state, channel)
             return [] if attempt <= way.started else [AttemptStarted(channel=channel, attempt=attempt)]
+        case RecordUnavailable(channel=channel, attempt=attempt, reason=reason):
+            way = _open_way(state, channel)
+            lacking = ChannelUnavailable(channel=channel, attempt=attempt, reason=reason)
+            return [] if attempt <= max(way.started, way.lacked) else [lacking]
         case Acknowledge():
             actor = terms.actor
             if state.recipient not in (actor.person, actor.on_behalf_of):
@@ -209,6 +226,8 @@ def evolve(state: Message, event: MessageFact) -> Message:
             return _way(state, channel, settled=True)
         case AttemptFailed(channel=channel, attempt=attempt):
             return _way(state, channel, failed=attempt)
+        case ChannelUnavailable(channel=channel, attempt=attempt):  # once there is one, a person may have it tried
+            return _way(state, channel, lacked=attempt)
         case MessageAcknowledged():
             return replace(state, acknowledged=True)
         case MessageEscalated(to=to):
@@ -233,6 +252,7 @@ MESSAGE: Decider[Message] = Decider(
     commands=(
         IssueMessage,
         StartAttempt,
+        RecordUnavailable,
         RecordSuccess,
         RecordFailure,
         DeadLetter,

@@ -56,6 +56,14 @@ class RecordFailure(MessageCommand):
     again_in: float | None = None
 
 
+class RecordUnavailable(MessageCommand):
+    """This town has no such channel, so the `attempt`th attempt is not made. `reason`: a code."""
+
+    channel: str
+    attempt: int
+    reason: str
+
+
 class DeadLetter(MessageCommand):
     """Given up by this channel after `attempts`."""
 

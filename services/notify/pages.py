@@ -125,9 +125,9 @@ async def _names(tx: Tx, rows: list[Any]) -> dict[str, str]:
 
 
 def _dead_ways(tries: list[Any]) -> list[str]:
-    """Channels whose last attempt was given up."""
+    """Channels whose last attempt was given up, or not made because the town had no such channel."""
     last = {row["channel"]: row["outcome"] for row in tries}
-    return sorted(channel for channel, outcome in last.items() if outcome == "dead")
+    return sorted(channel for channel, outcome in last.items() if outcome in ("dead", "unavailable"))
 
 
 def _next(rows: list[Any], wanted: dict[str, str], *key: str) -> str | None:

@@ -71,15 +71,6 @@ class MailServer:
 
 
 @dataclass(frozen=True)
-class NoMail:
-    """Where no mail server is configured. A dead letter says so; once there is a server, it can be tried again."""
-
-    async def send(self, delivery: Delivery, letter: Letter) -> None:
-        """Raises SendFailed."""
-        raise SendFailed("no_mail", permanent=True)
-
-
-@dataclass(frozen=True)
 class Mail:
     """Sends a letter by SMTP. `trust`: certificates for TLS, the system's when None."""
 

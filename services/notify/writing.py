@@ -6,7 +6,13 @@ from datetime import date
 from typing import Any
 
 from services.notify.letters import Letter, Names, Subject, words
-from services.notify.message_commands import DeadLetter, RecordFailure, RecordSuccess, StartAttempt
+from services.notify.message_commands import (
+    DeadLetter,
+    RecordFailure,
+    RecordSuccess,
+    RecordUnavailable,
+    StartAttempt,
+)
 from services.notify.read_models import message_line
 from shared.identity import posts
 from shared.outside import Delivery, SendFailed
@@ -71,6 +77,11 @@ async def _email(tx: Tx, person: str, post: str, on: date) -> str | None:
 
 def started(d: Delivery) -> StartAttempt:
     return StartAttempt(message=d.stream_id.removeprefix(STREAM), channel=d.channel, attempt=d.attempt)
+
+
+def unavailable(d: Delivery, reason: str) -> RecordUnavailable:
+    message = d.stream_id.removeprefix(STREAM)
+    return RecordUnavailable(message=message, channel=d.channel, attempt=d.attempt, reason=reason)
 
 
 def succeeded(d: Delivery) -> RecordSuccess:

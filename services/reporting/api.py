@@ -9,10 +9,12 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.reporting import report_file
 from services.reporting import weekly_report_commands as ask
+from services.reporting.as_known import as_known
 from services.reporting.content import TOWN
 from services.reporting.desk import about_report, compile_town, submit
 from services.reporting.read_models import report_line
 from services.reporting.report_bodies import (
+    AsKnown,
     Because,
     Correction,
     Counted,
@@ -32,6 +34,7 @@ from services.reporting.who_may import FILING, OFFICE
 from shared.contracts.event import Code, Id
 from shared.decider import Actor
 from shared.errors import NotFound, NotPermitted
+from shared.web.as_of import moment_asked
 from shared.web.door import Accepted, Call, Door, accepted, call, door, reader
 from shared.web.paging import Page, page_of, read_cursor
 from shared.web.preconditions import etag
@@ -137,6 +140,20 @@ async def show_content(
     if content is None:
         raise NotFound(f"{report} says nothing yet")
     return Response(content.canonical, media_type="application/json", headers={"ETag": f'"{content.sha256}"'})
+
+
+@router.get("/reports/{report}/as-known")
+async def show_as_known(
+    report: Id,
+    at: AtDoor,
+    who: Annotated[Actor, Depends(overseer)],
+    moment: Annotated[str | None, Query(description="2018-02-09T17:00, town time; the cut-off without it.")] = None,
+) -> AsKnown:
+    """Figures as known at the cut-off, as filed, and as of today, with the events that made each difference."""
+    async with at.reading() as tx:
+        line = await line_of(tx, sight_of(who), report)
+        told = await as_known(tx, at.book, line, moment_asked(moment))
+    return AsKnown.model_validate(told)
 
 
 @router.get("/reports/{report}/preview")

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import ValidationError
+from fastapi.responses import HTMLResponse, Response
 
 from services.reporting import report_file
 from services.reporting import weekly_report_commands as ask
+from services.reporting.as_known import as_known
 from services.reporting.content import TOWN
 from services.reporting.desk import about_report, compile_town, submit
 from services.reporting.read_models import report_line
@@ -20,13 +20,12 @@ from services.reporting.sight import sight_of
 from shared.app import Answer
 from shared.contracts.event import Code, Id
 from shared.decider import Actor
-from shared.errors import Refusal, VersionConflict
+from shared.errors import NotFound
 from shared.plan.terms import PlanTerms
+from shared.web.as_of import moment_asked
 from shared.web.door import Call, Door, door, form_call, page_reader
-from shared.web.language import says
+from shared.web.forms import NOT_TRIED, Refused, taken
 from shared.web.paging import cursor_of, read_cursor
-from shared.web.problems import words_of
-from shared.web.remedies import complaints_of
 from shared.web.rendering import page
 
 router = APIRouter(prefix="/reporting/reports", include_in_schema=False)
@@ -95,18 +94,7 @@ async def report_page(request: Request, report: Id, at: AtDoor, who: Reader) -> 
     return await _shown(request, at, who, report)
 
 
-async def _shown(
-    request: Request,
-    at: Door,
-    who: Actor,
-    report: str,
-    *,
-    tried: str = "",
-    typed: Mapping[str, str] | None = None,
-    complaints: list[dict[str, str]] | None = None,
-    status_code: int = 200,
-) -> HTMLResponse:
-    """`tried`: the form that was refused, with what was `typed` and what is wrong with it."""
+async def _shown(request: Request, at: Door, who: Actor, report: str, bad: Refused = NOT_TRIED) -> HTMLResponse:
     sight = sight_of(who)
     async with at.reading() as tx:
         line = await line_of(tx, sight, report)
@@ -120,7 +108,6 @@ async def _shown(
     return page(
         request,
         "reports/one.html",
-        status_code=status_code,
         plan=plan,
         report=told,
         counted=counted,
@@ -129,9 +116,30 @@ async def _shown(
         opens=sight.lists_events(line),
         people=told["people"],
         forms=[form.step for form in offered(line, who, at.clock.now())],
-        tried=tried,
-        typed=typed or {},
-        complaints=complaints or [],
+        **bad.shown,
+    )
+
+
+@router.get("/{report}/as-known")
+async def as_known_page(
+    request: Request, report: Id, at: AtDoor, who: Reader, moment: str | None = None
+) -> HTMLResponse:
+    """What was known at the cut-off, what was filed, and what is known today. For whoever sees every report."""
+    sight = sight_of(who)
+    async with at.reading() as tx:
+        line = await line_of(tx, sight, report)
+        if not sight.open:
+            raise NotFound(report)
+        told = await as_known(tx, at.book, line, moment_asked(moment or None))
+        plan = await at.terms(tx)
+    return page(
+        request,
+        "reports/as_known.html",
+        plan=plan,
+        report=line,
+        told=told,
+        people=told["people"],
+        may_open_events=sight.events,
     )
 
 
@@ -164,7 +172,7 @@ async def figure_page(
 
 async def _do(at: Door, call: Call, form: ReportForm, report: str, typed: Mapping[str, str]) -> Answer:
     """Raises pydantic.ValidationError for a text that is too long, and whatever the command is refused by."""
-    given = {name: typed[name].strip() for name in form.body.model_fields if typed.get(name, "").strip()}
+    given = {name: typed[name] for name in form.body.model_fields if typed.get(name)}
     body: Any = form.body.model_validate(given)
     match form.step:
         case "submission":
@@ -180,27 +188,21 @@ async def _do(at: Door, call: Call, form: ReportForm, report: str, typed: Mappin
 
 
 def _receives(form: ReportForm) -> Any:
-    """The route that takes one form: back to the page when it was done, the page with the complaint when it was not."""
+    """The route that takes one form."""
 
     async def post_form(
         request: Request, report: Id, at: AtDoor, call: Annotated[Call, Depends(form_call(*form.posts))]
     ) -> Response:
-        sent = await request.form()
-        typed = {name: value for name, value in sent.items() if isinstance(value, str)}
-        try:
+        async def work(typed: Mapping[str, str]) -> str:
             await _do(at, call, form, report, typed)
-        except ValidationError as error:
-            found = complaints_of(error.errors())
-            wrong = [{"field": c.field, "message": says(c.message, c.message_en)} for c in found]
-            status = 422
-        except (Refusal, VersionConflict) as refusal:
-            rule = type(refusal).__name__
-            wrong = [{"field": FIELD_OF.get(rule, form.step), "message": says(*words_of(refusal))}]
-            status = request.app.state.rule_status.get(rule, 409)
-        else:
-            return RedirectResponse(f"/reporting/reports/{report}", 303)
-        return await _shown(
-            request, at, call.who, report, tried=form.step, typed=typed, complaints=wrong, status_code=status
+            return f"/reporting/reports/{report}"
+
+        return await taken(
+            request,
+            form.step,
+            work,
+            lambda bad: _shown(request, at, call.who, report, bad),
+            lambda rule, _: FIELD_OF.get(rule, form.step),
         )
 
     return post_form

@@ -179,6 +179,57 @@ class FigurePage(BaseModel):
     people: dict[str, str]
 
 
+class Cause(BaseModel):
+    """The event that made a difference."""
+
+    source: str
+    position: int
+    event_id: str
+    type: str
+    stream: str
+    actor: str
+    in_role: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class Moved(BaseModel):
+    """`counted`: the event that is counted then or now; of a correction, `cause` is the correction."""
+
+    change: int
+    counted: str
+    cause: Cause
+
+
+class KnownFigure(BaseModel):
+    """`until_filed`: what made the difference between `known` and `filed`; `since`: between `filed` and `today`."""
+
+    figure: str
+    name: str
+    name_en: str
+    known: int
+    filed: int
+    today: int
+    until_filed: list[Moved]
+    since: list[Moved]
+
+
+class AsKnown(BaseModel):
+    """`version`: of the report's stream, at which it said what was filed; its bytes, recomputed, have `content_sha256`."""
+
+    report: str
+    unit: str
+    period_no: int
+    cut_off_at: datetime
+    filed_at: datetime | None
+    at: datetime
+    version: int
+    content_sha256: str
+    cuts: dict[Literal["known", "filed", "today"], list[CutAt]]
+    figures: list[KnownFigure]
+    people: dict[str, str]
+
+
 class LateEvent(BaseModel):
     event_id: str
     type: str

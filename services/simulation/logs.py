@@ -81,7 +81,9 @@ async def _log(http: httpx.AsyncClient, service: str, token: str) -> Any:
     after = 0
     while True:
         answer = await http.get(
-            f"/{service}/v1/log", params={"after": after, "most": 1000}, headers={"Authorization": f"Bearer {token}"}
+            f"/{service}/v1/log/events",
+            params={"after": after, "most": 1000},
+            headers={"Authorization": f"Bearer {token}"},
         )
         answer.raise_for_status()
         page = answer.json()["events"]

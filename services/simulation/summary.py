@@ -27,7 +27,7 @@ async def figures(together: Together, logs: Logs, plan: PlanTerms, seconds: floa
     checksums: dict[str, dict[str, dict[str, str]]] = {}
     parked = published = 0
     for name, service in together.services.items():
-        waiting = await count_parked(name, service.pool)
+        waiting = await count_parked(service.pool)
         parked += waiting["parked"] + waiting["queued"]
         stream = await service.nc.jetstream().stream_info(stream_name(service.settings.jurisdiction, name))
         published += stream.state.last_seq

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from shared.database import SCRATCH, prepare_server, role_names
 from shared.database import migrate as migrate_all
-from shared.database import prepare_server, role_names
 from shared.embedded.processes import write_private
 
 
@@ -31,7 +31,9 @@ def migrate(server: str, passwords: Path, prepare: bool) -> None:
     if not passwords.exists():
         if not prepare:
             raise click.ClickException(f"{passwords} is not there; --prepare makes it")
-        write_private(passwords, json.dumps({role: secrets.token_urlsafe(24) for role in role_names()}, indent=1))
+        write_private(
+            passwords, json.dumps({role: secrets.token_urlsafe(24) for role in (*role_names(), SCRATCH)}, indent=1)
+        )
     known = json.loads(passwords.read_text("utf-8"))
     if missing := set(role_names()) - set(known):
         raise click.ClickException(f"{passwords} has no password for {', '.join(sorted(missing))}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shared.cli.programs import program, service
+from shared.cli.entries import program
 from shared.plan.explain import explain
 from shared.plan.loader import PlanFileError, load_plan
 
@@ -39,6 +39,8 @@ def adopt(file: Path) -> None:
     except PlanFileError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+    from shared.cli.programs import service  # only here is one needed
 
     async def record() -> None:
         cases = service("cases")

@@ -11,7 +11,7 @@ from shared.cli.programs import service as service_of
 from shared.service import Service
 from shared.settings import PARTS, SERVICES
 from shared.telemetry import start_logging, start_tracing
-from shared.web.service_app import web_of
+from shared.web.service_app import KEEP_ALIVE, web_of
 
 
 @click.command()
@@ -39,7 +39,12 @@ async def _serve(service: Service) -> None:
             await stop.wait()
             return
         config = uvicorn.Config(
-            web_of(service), host=service.settings.host, port=service.settings.port, log_config=None, lifespan="off"
+            web_of(service),
+            host=service.settings.host,
+            port=service.settings.port,
+            log_config=None,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE,
         )
         server = uvicorn.Server(config)
         running = asyncio.create_task(server._serve())

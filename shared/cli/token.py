@@ -1,34 +1,31 @@
-"""`minewatch token --as POST[@UNIT]`: a person token for somebody the plan appoints, in the embedded mode."""
+"""`minewatch token --as POST[@UNIT]`: a person token for somebody the plan appoints."""
 
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from shared.cli.place import place_of, place_option
 from shared.decider import Actor
-from shared.embedded.home import Home
 from shared.identity.tokens import Tokens
-from shared.plan.loader import load_plan
-from shared.plan.model import Plan
 
 
 @click.command()
 @click.option(
     "--as", "post_at_unit", metavar="POST[@UNIT]", required=True, help="for example clerk or village_head@dulan"
 )
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True)
+@place_option
 @click.option("--person", help="when several hold the post")
 @click.option("--for", "on_behalf_of", metavar="PERSON", help="acting for this person")
 @click.option("--ground", default="no_phone", show_default=True, help="why: no_phone, deputy, absent …")
 @click.option("--hours", type=click.IntRange(1, 24 * 400), default=12, show_default=True)
 def token(post_at_unit: str, data: Path, person: str | None, on_behalf_of: str | None, ground: str, hours: int) -> None:
     """Print a token for whoever holds POST (in UNIT) by the town's plan."""
-    home = Home(data)
-    plan = _plan_of(home)
+    place = place_of(data)
     post, _, unit = post_at_unit.partition("@")
-    holders = [p for p in plan.people if p.post == post and unit in ("", p.unit) and person in (None, p.person)]
+    holders = [p for p in place.plan.people if p.post == post and unit in ("", p.unit) and person in (None, p.person)]
     if not holders:
-        known = ", ".join(sorted({f"{p.post}@{p.unit}" for p in plan.people}))
+        known = ", ".join(sorted({f"{p.post}@{p.unit}" for p in place.plan.people}))
         raise click.ClickException(f"nobody holds {post_at_unit}; the plan knows: {known}")
     holder = holders[0]
     actor = Actor(
@@ -39,16 +36,7 @@ def token(post_at_unit: str, data: Path, person: str | None, on_behalf_of: str |
         on_behalf_of=on_behalf_of,
         ground=ground if on_behalf_of else None,
     )
-    tokens = Tokens(home.secrets["token_public"], home.secrets["token_private"])
     try:
-        click.echo(tokens.issue(actor, timedelta(hours=hours)))
+        click.echo(Tokens(*place.keys).issue(actor, timedelta(hours=hours)))
     except ValueError as error:
         raise click.ClickException(f"{error}: people are named by id, grounds by code") from error
-
-
-def _plan_of(home: Home) -> Plan:
-    """The plan the town runs by. Raises ClickException when nobody has started a town in the folder."""
-    current = home.plans / "current"
-    if not home.known or not current.exists():
-        raise click.ClickException(f"{home.folder} is no town's folder: run minewatch up --data {home.folder} first")
-    return load_plan(home.plans / current.read_text("utf-8").strip()).plan

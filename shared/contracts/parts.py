@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.contracts.event import E7, Code, Id, OfficeText, Part
+from shared.contracts.event import E7, Code, Event, Id, OfficeText, Part
 
 
 class Place(Part):
@@ -37,3 +37,45 @@ class Figure(Part):
 
     figure: Code
     value: int
+
+
+class Heads(Part):
+    """What every stream had come to after the first `size` events of this log: RFC 6962 root (hex) over the `streams` heads."""
+
+    size: int
+    streams: int
+    root: Id
+
+
+class InPack(Part):
+    """The evidence pack that an opening is for. `order`: random, the same in the opening of every service that gives a part;
+    `services`: all of these, so that each opening says whose parts there are."""
+
+    order: Id
+    services: tuple[Code, ...]
+
+
+class AsOf(Part):
+    """The moment that was opened. clock: recorded | occurred; `position`: the last event of the own log that counted, 0 for none;
+    `since`: the earlier moment that it was compared with."""
+
+    clock: Code
+    at: datetime
+    position: int
+    since: datetime | None = None
+
+
+class Opening(Event):
+    """Somebody was given what is not simply there to read; each service publishes it as its own.
+
+    kind: evidence_pack | export | audit_copy | replay | …; about: the streams that were opened, none for the whole log; `heads`
+    when the reading was to show that nothing is left out; `pack` in the order of an evidence pack, and `as_of` where another
+    moment was opened than that of the opening; openings before 0.2 have neither.
+    """
+
+    kind: Code
+    about: tuple[Id, ...]
+    reason: OfficeText
+    heads: Heads | None = None
+    pack: InPack | None = None
+    as_of: AsOf | None = None

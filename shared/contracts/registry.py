@@ -6,9 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.contracts.cases import campaign, hazard, site
+from shared.contracts.cases import opening as cases_opening
 from shared.contracts.event import Event
-from shared.contracts.intake import patrol, tip
+from shared.contracts.intake import disclosure, informant, patrol, tip
+from shared.contracts.intake import opening as intake_opening
 from shared.contracts.notify import message
+from shared.contracts.notify import opening as notify_opening
+from shared.contracts.reporting import opening as reporting_opening
 from shared.contracts.reporting import weekly_report
 from shared.errors import Unreadable
 
@@ -47,5 +51,17 @@ class Registry:
 
 
 CONTRACTS = Registry(
-    campaign.EVENTS + site.EVENTS + hazard.EVENTS + tip.EVENTS + patrol.EVENTS + weekly_report.EVENTS + message.EVENTS
+    campaign.EVENTS
+    + site.EVENTS
+    + hazard.EVENTS
+    + cases_opening.EVENTS
+    + tip.EVENTS
+    + informant.EVENTS
+    + disclosure.EVENTS
+    + patrol.EVENTS
+    + intake_opening.EVENTS
+    + weekly_report.EVENTS
+    + reporting_opening.EVENTS
+    + message.EVENTS
+    + notify_opening.EVENTS
 )

@@ -2,7 +2,9 @@
 
 DIR/postgres   the databases          DIR/keys     secrets.json, clients.json (0600)
 DIR/nats       JetStream              DIR/plans    the plan files, by name
-DIR/run        pid files              DIR/logs     minewatch.jsonl, traces.jsonl, and the servers' own
+DIR/run        pid files, mail        DIR/logs     minewatch.jsonl, traces.jsonl, and the servers' own
+DIR/signer     signs the logs         DIR/policy   whose signatures count
+DIR/witness    signs with it, for show
 """
 
 import base64
@@ -13,12 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from shared.database import dsn_of, role_names
+from shared.database import SCRATCH, dsn_of, role_names
 from shared.embedded.processes import write_private
+from shared.identity.token_keys import fresh_pair
 from shared.settings import Settings
+from shared.signer.folder import SignerFolder
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,30 @@ class Home:
         return self.folder / "plans"
 
     @property
+    def signer(self) -> Path:
+        return self.folder / "signer"
+
+    @property
+    def policy(self) -> Path:
+        return self.folder / "policy"
+
+    @property
     def clients(self) -> Path:
         return self.folder / "keys" / "clients.json"
+
+    @property
+    def mail(self) -> str | None:
+        """The mail server that the town runs with, or was last started with."""
+        path = self.run / "mail"
+        return path.read_text("utf-8") if path.exists() else None
+
+    def keep_mail(self, mail: str | None) -> None:
+        """For whoever looks at the town from outside."""
+        path = self.run / "mail"
+        if mail is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_private(path, mail)
 
     @property
     def known(self) -> bool:
@@ -57,27 +80,28 @@ class Home:
         """Read, or made and kept on the first call."""
         if self._secrets_path.exists():
             kept: dict[str, Any] = json.loads(self._secrets_path.read_text("utf-8"))
+            if SCRATCH not in kept["passwords"]:  # a town of 0.1
+                kept["passwords"][SCRATCH] = secrets.token_urlsafe(24)
+                write_private(self._secrets_path, json.dumps(kept, indent=1))
             return kept
         self._secrets_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        private = Ed25519PrivateKey.generate()
+        public, private = fresh_pair()
         made = {
-            "passwords": {role: secrets.token_urlsafe(24) for role in role_names()},
+            "passwords": {role: secrets.token_urlsafe(24) for role in (*role_names(), SCRATCH)},
             "secret": secrets.token_urlsafe(48),
             "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "token_private": private.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ).decode(),
-            "token_public": private.public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            .decode(),
+            "token_private": private,
+            "token_public": public,
         }
         write_private(self._secrets_path, json.dumps(made, indent=1))
         return made
 
-    def settings(self, service: str, jurisdiction: str, postgres: str, nats: str, mail: str | None = None) -> Settings:
+    def settings(self, service: str, jurisdiction: str, postgres: str, nats: str) -> Settings:
         """`postgres`: any address of the embedded server; `nats`: its address with credentials."""
         kept, passwords = self.secrets, self.secrets["passwords"]
         webhooks = self.folder / "keys" / "webhooks.json"
+        signer = SignerFolder(self.signer)
+        custodian = dsn_of(postgres, "keys", "keys_custodian", passwords["keys_custodian"])
         return Settings(
             service=service,
             jurisdiction=jurisdiction,
@@ -91,6 +115,10 @@ class Home:
             token_public=kept["token_public"],
             token_private=kept["token_private"],
             clients=self.clients,
-            mail=mail,
+            keys_custodian_dsn=custodian if service == "intake" else None,
+            mail=self.mail,
             webhooks=webhooks if webhooks.exists() else None,
+            signer=signer.socket if signer.made else None,
+            policy=self.policy if signer.made else None,
+            scratch_dsn=dsn_of(postgres, "postgres", SCRATCH, passwords[SCRATCH]),
         )

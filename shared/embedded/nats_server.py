@@ -11,9 +11,7 @@ from typing import ClassVar
 import nats
 import nats.errors
 
-from shared.embedded.processes import LOOPBACK, EmbeddedServer, ServerDidNotStart, write_private
-
-USER = "minewatch"
+from shared.embedded.processes import LOOPBACK, NATS_USER, EmbeddedServer, ServerDidNotStart, write_private
 
 
 class EmbeddedNats(EmbeddedServer):
@@ -34,7 +32,7 @@ class EmbeddedNats(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        return f"nats://{USER}:{self.access.password}@{LOOPBACK}:{self.access.port}"
+        return f"nats://{NATS_USER}:{self.access.password}@{LOOPBACK}:{self.access.port}"
 
     @property
     def sound(self) -> bool:
@@ -62,7 +60,7 @@ class EmbeddedNats(EmbeddedServer):
 listen: "{LOOPBACK}:{self.access.port}"
 max_payload: 1048576
 jetstream {{ store_dir: {store}, sync_interval: always, max_memory_store: 67108864 }}
-authorization {{ user: "{USER}", password: "{self.access.password}", timeout: 5 }}
+authorization {{ user: "{NATS_USER}", password: "{self.access.password}", timeout: 5 }}
 {self._extra}
 """
 

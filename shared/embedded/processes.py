@@ -26,6 +26,7 @@ from typing import ClassVar, Protocol, Self
 from shared.errors import MinewatchError
 
 LOOPBACK = "127.0.0.1"
+NATS_USER = "minewatch"
 LOG_KEPT = 16 * 1024 * 1024  # bytes; a longer log is put aside as NAME.log.1 at the next start
 BARE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _LOOK = 0.02  # seconds between two looks at a starting or stopping server
@@ -209,8 +210,10 @@ class EmbeddedServer(ABC):
         if await self._adopted():
             return
         deadline = asyncio.get_running_loop().time() + self.patience
+        # Others know this address, and the server that died may hold it a moment longer than its pid.
+        known = self._access.port if self._access is not None else None
         while True:
-            self._access = Access.kept_in(self._access_path, self._wanted_port)
+            self._listen(known)
             await self._prepare()
             self._spawn(self._command())
             try:
@@ -239,6 +242,15 @@ class EmbeddedServer(ABC):
     def _command(self) -> list[str]:
         """The whole command line, program first."""
 
+    def _listen(self, known: int | None) -> None:
+        """Chooses where the next start listens; `known`: the port that others were told."""
+        self._access = Access.kept_in(self._access_path, self._wanted_port or known)
+
+    def _listens(self) -> bool:
+        """Whether the running server listens where it is wanted. Raises OSError, ValueError, TypeError when it cannot be told."""
+        self._access = Access(**json.loads(self._access_path.read_text()))
+        return self._wanted_port in (None, self._access.port)
+
     @abstractmethod
     async def _answers(self) -> bool:
         """Whether the server serves a client now. Raises ServerDidNotStart when it never will."""
@@ -256,9 +268,7 @@ class EmbeddedServer(ABC):
         if self._identity is None:
             return False
         with contextlib.suppress(OSError, ValueError, TypeError):
-            self._access = Access(**json.loads(self._access_path.read_text()))
-            port_is_right = self._wanted_port in (None, self._access.port)
-            if port_is_right and self.sound and self._pid_file.ran == _digest(self._ran()):
+            if self._listens() and self.sound and self._pid_file.ran == _digest(self._ran()):
                 log.info("%s adopted, pid %s", self.name, self.pid)
                 with contextlib.suppress(ServerDidNotStart):
                     await self._answered(asyncio.get_running_loop().time() + self.patience)

@@ -5,11 +5,13 @@
 A name may stand there twice while its key is being changed.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +92,8 @@ def read_clients(path: Path) -> ClientFile:
     """Raises NotReady, naming the file and the first mistake, when it is no client file."""
     try:
         return ClientFile.model_validate_json(path.read_bytes())
+    except PermissionError as error:
+        raise NotReady(f"{path.name}: this user may not read it") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -105,11 +109,21 @@ def new_client(path: Path, name: str, post: str, unit: str, village: str | None 
     return key
 
 
+def without_clients(path: Path, gone: Collection[Client]) -> None:
+    """Takes these keys out of the file. Raises NotReady when the file is broken."""
+    kept = tuple(client for client in read_clients(path).clients if client not in gone)
+    _replace(path, ClientFile(clients=kept))
+
+
 def _replace(path: Path, file: ClientFile) -> None:
-    """In one step, so that nobody reads half of it; only its owner may read it."""
+    """In one step, so that nobody reads half of it; only its owner may read it, who stays the same where that can be."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     text = json.dumps(file.model_dump(exclude_none=True), ensure_ascii=False, indent=1)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
         out.write(text)
+        if path.exists():
+            before = path.stat()
+            with contextlib.suppress(PermissionError):
+                os.fchown(out.fileno(), before.st_uid, before.st_gid)
     fresh.replace(path)

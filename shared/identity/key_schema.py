@@ -1,4 +1,6 @@
-"""The database `keys`: one table, and who may see which of its rows. Run once by keys_owner, in one transaction."""
+"""The database `keys`: one table, and who may see which of its rows. Each step is run once by keys_owner, in one transaction."""
+
+import asyncpg
 
 KEY_ROLES: tuple[str, ...] = ("keys_office", "keys_police", "keys_custodian")
 
@@ -81,3 +83,45 @@ REVOKE ALL ON FUNCTION public.erase_subject(text), public.streams_with_keys(text
 GRANT EXECUTE ON FUNCTION public.erase_subject(text), public.streams_with_keys(text, interval),
     public.sweep_keys(text, text[], interval) TO keys_custodian;
 """
+
+# A second step, for databases of both ages: who was erased gets no key again, or a text that was under way when the keys were
+# destroyed would open for ever. Writers of one subject hold its lock together, an erasure holds it alone, so that neither slips
+# past the other. A stream may go on after its texts were erased: there the subject is the stream itself.
+ERASED_FOR_GOOD_DDL = """
+CREATE FUNCTION public.refuse_the_erased() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF NEW.subject <> NEW.stream_id THEN
+        PERFORM pg_advisory_xact_lock_shared(hashtextextended(NEW.subject, 0));
+        IF EXISTS (SELECT FROM public.key WHERE subject = NEW.subject AND destroyed_at IS NOT NULL) THEN
+            RAISE check_violation USING CONSTRAINT = 'key_of_the_erased', MESSAGE = 'the subject was erased';
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER refuse_the_erased BEFORE INSERT ON public.key
+    FOR EACH ROW EXECUTE FUNCTION public.refuse_the_erased();
+REVOKE ALL ON FUNCTION public.refuse_the_erased() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.erase_subject(of_subject text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    erased integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(of_subject, 0));
+    UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = clock_timestamp()
+    WHERE subject = of_subject AND wrapped IS NOT NULL;
+    GET DIAGNOSTICS erased = ROW_COUNT;
+    RETURN erased;
+END
+$$;
+"""
+
+
+async def make_schema(connection: asyncpg.Connection) -> None:
+    """Whatever step is missing; as keys_owner."""
+    if not await connection.fetchval("SELECT to_regclass('public.key') IS NOT NULL"):
+        await connection.execute(KEYS_DDL)
+    if not await connection.fetchval("SELECT to_regproc('public.refuse_the_erased') IS NOT NULL"):
+        await connection.execute(ERASED_FOR_GOOD_DDL)

@@ -9,7 +9,8 @@ import base64
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
@@ -19,8 +20,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.errors import NotReady
-from shared.identity.key_schema import KEY_ROLES, KEYS_DDL
+from shared.errors import NotReady, Refusal
 from shared.settings import SettingMissing
 
 # One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
@@ -53,6 +53,11 @@ REMEMBERED_SECONDS = 900.0
 class WrongMasterKey(NotReady):
     """主密钥不符，密钥无法打开。请检查 MINEWATCH_MASTER_KEY。
     A key does not open with this master key. Check MINEWATCH_MASTER_KEY."""
+
+
+class SubjectErased(Refusal):
+    """相关人员的信息已按规定删除，不能再写入。
+    This person's data was erased; nothing more can be written about them."""
 
 
 class KeyWrapper(Protocol):
@@ -152,7 +157,7 @@ class KeyStore:
         self._opening: _Remembered[str, _Opened] = _Remembered(remembered, seconds)
 
     async def sealing_key(self, subject: str, audience: str, stream_id: str) -> Key:
-        """The key for new texts about `subject`; made at first use, and committed before this returns.
+        """The key for new texts about `subject`; made at first use, and committed before this returns. Raises SubjectErased.
 
         For an audience of others it is a new key each time. `stream_id` is where the text will stand; sweep() asks for it.
         """
@@ -167,22 +172,24 @@ class KeyStore:
 
     async def _find_or_make(self, subject: str, audience: str, stream_id: str) -> Key:
         fresh = _fresh()
-        wrapped = self._wrapper.wrap(fresh.secret, _bound_to(fresh.key_id, subject, audience))
+        wrapped = self._wrapper.wrap(fresh.secret, bound_to(fresh.key_id, subject, audience))
         values = (UUID(fresh.key_id), self._service, subject, audience, stream_id, wrapped)
         # The second round finds what another writer committed meanwhile; a further one, that it was destroyed again.
         for _ in range(5):
-            row = await self._pool.fetchrow(FIND_OR_MAKE, *values)
+            with _refused_when_erased():
+                row = await self._pool.fetchrow(FIND_OR_MAKE, *values)
             if row is not None:
                 found = str(row["key_id"])
-                return Key(found, self._wrapper.unwrap(row["wrapped"], _bound_to(found, subject, audience)))
+                return Key(found, self._wrapper.unwrap(row["wrapped"], bound_to(found, subject, audience)))
         raise NotReady("the key store gave no key")
 
     async def _make_for_others(self, subject: str, audience: str, stream_id: str) -> Key:
         key = _fresh()
-        wrapped = self._wrapper.wrap(key.secret, _bound_to(key.key_id, subject, audience))
-        await self._pool.execute(
-            MAKE_FOR_OTHERS, UUID(key.key_id), self._service, subject, audience, stream_id, wrapped
-        )
+        wrapped = self._wrapper.wrap(key.secret, bound_to(key.key_id, subject, audience))
+        with _refused_when_erased():
+            await self._pool.execute(
+                MAKE_FOR_OTHERS, UUID(key.key_id), self._service, subject, audience, stream_id, wrapped
+            )
         return key
 
     async def opening_keys(self, key_ids: Iterable[str]) -> dict[str, bytes]:
@@ -200,8 +207,8 @@ class KeyStore:
         return {key_id: opened.secret for key_id, opened in known.items() if opened.secret is not None}
 
     def _opened(self, row: asyncpg.Record) -> _Opened:
-        bound_to = _bound_to(str(row["key_id"]), row["subject"], row["audience"])
-        return _Opened(row["subject"], self._wrapper.unwrap(row["wrapped"], bound_to))
+        aad = bound_to(str(row["key_id"]), row["subject"], row["audience"])
+        return _Opened(row["subject"], self._wrapper.unwrap(row["wrapped"], aad))
 
     async def destroy(self, subject: str) -> int:
         """Erases: no text about `subject` can be read again. How many keys; only a custodian's role may.
@@ -235,11 +242,22 @@ class KeyStore:
         return swept
 
 
+@contextmanager
+def _refused_when_erased() -> Iterator[None]:
+    """What the key store's own rule refuses (key_schema.py) is a refusal here."""
+    try:
+        yield
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != "key_of_the_erased":
+            raise
+        raise SubjectErased() from error
+
+
 def _fresh() -> Key:
     return Key(str(uuid4()), os.urandom(32))
 
 
-def _bound_to(key_id: str, subject: str, audience: str) -> bytes:
+def bound_to(key_id: str, subject: str, audience: str) -> bytes:
     """So that wrapped bytes moved to another row do not open."""
     return "\x00".join((key_id, subject, audience)).encode()
 
@@ -249,6 +267,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-__all__ = ["KEYS_DDL", "KEY_ROLES", "EnvironmentWrapper", "Key", "KeyStore", "KeyWrapper", "WrongMasterKey"]

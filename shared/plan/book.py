@@ -21,9 +21,15 @@ class PlanBook:
     """The plan files of a folder, by the hash of their bytes. Files that nobody adopted are not looked into."""
 
     def __init__(self, folder: Path, fresh: float = FRESH) -> None:
-        self._folder, self._fresh = folder, fresh
+        self.folder, self._fresh = folder, fresh
         self._by_hash: dict[str, PlanTerms] = {}
         self._known: tuple[float, PlanTerms | None] = (0.0, None)
+
+    def apart(self) -> "PlanBook":
+        """The same files, for a database in which another plan may be in force."""
+        other = PlanBook(self.folder, self._fresh)
+        other._by_hash = self._by_hash
+        return other
 
     async def in_force(self, tx: Tx) -> PlanTerms | None:
         """None before any adoption arrived. Raises NotReady when the folder lacks the adopted file."""
@@ -44,14 +50,14 @@ class PlanBook:
         return self._by_hash[sha256]
 
     def _read(self, sha256: str) -> PlanTerms:
-        for path in sorted(self._folder.glob("*.y*ml")):
+        for path in sorted(self.folder.glob("*.y*ml")):
             if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
                 try:
                     loaded = load_plan(path)
                 except PlanFileError as error:
                     raise NotReady(f"{path} was adopted and cannot be used: {error}") from error
                 return PlanTerms(loaded.plan, loaded.version)
-        raise NotReady(f"no plan file in {self._folder} has the adopted hash {sha256}")
+        raise NotReady(f"no plan file in {self.folder} has the adopted hash {sha256}")
 
     async def terms(self, tx: Tx, actor: Actor, now: datetime) -> tuple[Terms, str | None]:
         """What a decider sees, and the version that the envelope names."""

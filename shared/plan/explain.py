@@ -8,7 +8,7 @@ from shared.plan.calendar import ONE_DAY, TOWN_TIME, days_of, town_day
 from shared.plan.gaps import gaps
 from shared.plan.loader import LoadedPlan
 from shared.plan.model import Person, Rule
-from shared.plan.rule_fitting import KEPT
+from shared.plan.rule_fitting import kept_in
 from shared.plan.terms import Period, PlanTerms
 
 WEEKDAYS = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"]
@@ -103,9 +103,10 @@ def _keepers(terms: PlanTerms) -> Iterator[str]:
 
 def _rules(terms: PlanTerms) -> Iterator[str]:
     yield "期限 Terms：系统计时 these run"
-    running = [terms.rule(code, terms.starts_at) for code in KEPT]
+    kept = kept_in(terms.plan)
+    running = [terms.rule(code, terms.starts_at) for code in kept]
     yield from _table((r.zh, _length(r), f"{KINDS[r.source.kind]}{MARKS[r.source.mark]}", r.en) for r in running)
-    held = [r for r in terms.plan.rules if r.code not in KEPT and _during(terms, r)]
+    held = [r for r in terms.plan.rules if r.code not in kept and _during(terms, r)]
     yield f"  供查，不计时 On file, no clock runs: {len(held)}"
     yield from _table((r.zh, _length(r), f"{KINDS[r.source.kind]}{MARKS[r.source.mark]}") for r in held)
 

@@ -4,11 +4,24 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.plan.calendar import town_day
-from shared.plan.rule_fitting import KEPT
+from shared.plan.rule_fitting import WHERE_GIVEN, kept_in
 from shared.plan.terms import PlanTerms
 
 Gap = tuple[str, str]
 """(Chinese, English), one line each."""
+
+
+WITHOUT: dict[str, Gap] = {
+    "informant_retention": (
+        "没有规定举报人信息的保存期限（informant_retention），到期清单为空。",
+        "No term for keeping informants' data (informant_retention): nothing falls due for erasure.",
+    ),
+    "disclosure_opening": (
+        "没有规定查看举报人身份的有效期（disclosure_opening），不能批准查看。",
+        "No term for using an approval to open an identity (disclosure_opening): none can be approved.",
+    ),
+}
+"""What does not work when a plan leaves a rule out that it need not have."""
 
 
 def gaps(terms: PlanTerms) -> Iterator[Gap]:
@@ -37,8 +50,11 @@ def _people(terms: PlanTerms) -> Iterator[Gap]:
 
 
 def _figures_of_law(terms: PlanTerms) -> Iterator[Gap]:
-    unsure = [terms.rule(code, terms.starts_at) for code in KEPT]
-    for rule in unsure:
+    kept = kept_in(terms.plan)
+    for code, (zh, en) in WITHOUT.items():
+        if code in WHERE_GIVEN and code not in kept:
+            yield zh, en
+    for rule in (terms.rule(code, terms.starts_at) for code in kept):
         if rule.source.mark != "found":
             yield f"须核对：{rule.zh}（{rule.source.text}）。", f"To be checked: {rule.code}."
     ranges = [rule for rule in terms.plan.rules if rule.up_to is not None and rule.until_on is None]

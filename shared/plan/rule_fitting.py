@@ -24,6 +24,14 @@ KEPT: dict[str, frozenset[str]] = {
     "late_recorded_after": FIXED,
 }
 """Rules that the software keeps time by, and the units each may have. A plan must have every one of them."""
+WHERE_GIVEN: dict[str, frozenset[str]] = {"informant_retention": TERM, "disclosure_opening": FIXED}
+"""Likewise, where a plan has them. Without, nothing falls due for erasure, and no identity is opened."""
+
+
+def kept_in(plan: Plan) -> list[str]:
+    """The rules that the software keeps time by in this plan."""
+    given = {row.code for row in plan.rules}
+    return [*KEPT, *(code for code in WHERE_GIVEN if code in given)]
 
 
 def rule_misfits(plan: Plan) -> Iterator[Mistake]:
@@ -81,10 +89,10 @@ def _together(a: Rule, b: Rule) -> bool:
 
 
 def _kept(plan: Plan) -> Iterator[Mistake]:
-    """Each rule the software needs is there, from the first day on, in a unit that can be counted."""
-    for code, units in KEPT.items():
+    """Each rule the software keeps time by is in a unit that can be counted, from the first day on; what it needs is there."""
+    for code, units in (KEPT | WHERE_GIVEN).items():
         rows = [(n, row) for n, row in enumerate(plan.rules) if row.code == code]
-        if not rows:
+        if not rows and code in KEPT:
             yield _wrong(
                 ("rules",),
                 f"缺少规则 {code}。",

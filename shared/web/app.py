@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 
 from shared.app import LOST
 from shared.errors import MinewatchError
-from shared.web import problems
+from shared.web import as_of, problems
+from shared.web.as_of import AsOf
 from shared.web.assets import Assets
 from shared.web.passage import Passage
 from shared.web.problems import Problem
@@ -55,7 +56,8 @@ def make_web_app(
     assets = Assets(name)
     app.state.rule_status = dict(rule_status)
     app.state.frame = frame_of(name, assets, templates)
-    app.add_middleware(Passage, service=name)
+    app.add_middleware(AsOf, service=name)
+    app.add_middleware(Passage, service=name)  # the outermost
     app.add_exception_handler(MinewatchError, problems.on_minewatch_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_exception)
@@ -65,7 +67,7 @@ def make_web_app(
     app.include_router(assets.router(), prefix=f"/{name}")
     for router in routers:
         app.include_router(router)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _described(app, name)  # type: ignore[method-assign]
     return app
 
 
@@ -89,8 +91,8 @@ def health_routes(ready: Callable[[], dict[str, str]]) -> APIRouter:
     return router
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1: with the problem's schema, and Idempotency-Key as the requirement it is."""
+def _described(app: FastAPI, name: str) -> dict[str, Any]:
+    """OpenAPI 3.1: with the problem's schema, Idempotency-Key as the requirement it is, and `as_of` on what is read."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes)
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
@@ -103,5 +105,6 @@ def _described(app: FastAPI) -> dict[str, Any]:
                 for parameter in operation.get("parameters", ()):
                     if parameter["name"] == "Idempotency-Key":
                         parameter["required"] = True
+        as_of.describe(made, name)
         app.openapi_schema = made
     return app.openapi_schema

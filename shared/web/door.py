@@ -1,6 +1,6 @@
 """Where HTTP meets the kernel: who is calling, which command id, what a route may touch.
 
-call(*posts)      a writing route: signed in, holding one of the posts now, Idempotency-Key given
+call(*posts)      a writing route: signed in, holding one of the posts now, Idempotency-Key given; never the auditor, unless named
 reader(*posts)    a reading route of the API; without posts: anybody signed in
 page_reader(...)  the same for pages: a browser is sent to sign in first
 form_call(...)    a form: the same as call, the command id in a hidden field, sent from our own pages only
@@ -24,14 +24,17 @@ import asyncpg
 from fastapi import Depends, Header, HTTPException, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from shared.app import Answer, App, Cause
 from shared.clock import Clock
 from shared.decider import Actor
-from shared.errors import NotPermitted, NotSignedIn
+from shared.errors import AuditorChangesNothing, NotPermitted, NotSignedIn
 from shared.files import Files
 from shared.identity import posts as post_book
 from shared.identity.clients import Clients
+from shared.identity.key_store import KeyStore
 from shared.identity.tokens import Tokens
 from shared.ids import derived
 from shared.plan.book import PlanBook
@@ -40,6 +43,7 @@ from shared.plan.terms import PlanTerms
 from shared.sql import Tx
 from shared.telemetry import correlation
 from shared.web.preconditions import etag, expected_version, idempotency_key
+from shared.web.problems import BadRequest
 from shared.web.rendering import wants_page
 
 COOKIE = "minewatch_token"
@@ -47,7 +51,10 @@ COOKIE = "minewatch_token"
 
 @dataclass
 class Door:
-    """What a service lends its routes; stands in `app.state.door`."""
+    """What a service lends its routes; stands in `app.state.door`. `custodian`: the custodian's keys, if they are here.
+
+    `entered`: who reads here without a token; in a replay on somebody's own machine only.
+    """
 
     app: App
     pool: asyncpg.Pool
@@ -57,6 +64,8 @@ class Door:
     tokens: Tokens
     clients: Clients
     root_secret: bytes
+    custodian: KeyStore | None = None
+    entered: Actor | None = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
@@ -90,6 +99,11 @@ class Door:
                 return
             await asyncio.sleep(0.01)
 
+    async def holds(self, actor: Actor) -> bool:
+        """Whether the actor holds the post they act in, today."""
+        async with self.reading() as tx:
+            return await post_book.holds(tx, actor, self.today())
+
     def today(self) -> date:
         """The campaign's day, town time."""
         return town_day(self.clock.now())
@@ -101,9 +115,12 @@ SELECT coalesce((SELECT position FROM record.log WHERE event_id = $1)
 """
 
 
-def door(request: Request) -> Door:
-    """The dependency that hands a route its door."""
-    found: Door = request.app.state.door
+async def door(request: Request) -> Door:
+    """The dependency that hands a route its door, of the present or of the moment asked for (as_of.py).
+
+    Async, or each request would be sent through a thread for it.
+    """
+    found: Door = getattr(request.state, "door", None) or request.app.state.door
     return found
 
 
@@ -117,9 +134,9 @@ async def who_calls(
 ) -> Actor | None:
     """The actor of the bearer token, client key or sign-in cookie; None without any. Raises NotSignedIn for a bad one."""
     token = bearer.credentials if bearer is not None else request.cookies.get(COOKIE)
-    if not token:
+    if not token and at.entered is None:
         return None
-    actor = signed_in_by(at, token)
+    actor = signed_in_by(at, token) if token else at.entered
     request.state.reader = actor
     return actor
 
@@ -147,10 +164,8 @@ async def _in_post(at: Door, actor: Actor | None, posts: tuple[str, ...]) -> Act
         raise NotSignedIn
     if posts and actor.post not in posts:
         raise NotPermitted(actor.post)
-    if not actor.person.startswith("client:"):
-        async with at.reading() as tx:
-            if not await post_book.holds(tx, actor, at.today()):
-                raise NotPermitted(f"{actor.in_role} is not held today")
+    if not actor.person.startswith("client:") and not await at.holds(actor):
+        raise NotPermitted(f"{actor.in_role} is not held today")
     return actor
 
 
@@ -212,8 +227,18 @@ def _cause(request: Request, at: Door, actor: Actor, key: str, body: bytes, expe
     )
 
 
-def call(*posts: str) -> Callable[..., Awaitable[Call]]:
-    """A writing route for whoever holds one of `posts` now."""
+AUDITOR = "auditor"
+
+
+def may_write(actor: Actor | None, posts: tuple[str, ...], tries: bool = False) -> Actor | None:
+    """Raises AuditorChangesNothing, also where any post may write, unless the route names the auditor or is one of `tries`."""
+    if actor is not None and actor.post == AUDITOR and AUDITOR not in posts and not tries:
+        raise AuditorChangesNothing()
+    return actor
+
+
+def call(*posts: str, tries: bool = False) -> Callable[..., Awaitable[Call]]:
+    """A writing route for whoever holds one of `posts` now. `tries`: the rule behind it refuses, and records who tried."""
 
     async def check(
         request: Request,
@@ -224,7 +249,7 @@ def call(*posts: str) -> Callable[..., Awaitable[Call]]:
             str | None, Header(description="The ETag of what was read; 412 when it has moved on.")
         ] = None,
     ) -> Call:
-        known = await _in_post(at, actor, posts)
+        known = await _in_post(at, may_write(actor, posts, tries), posts)
         return Call(known, _cause(request, at, known, key, await request.body(), expected_version(if_match)))
 
     return check
@@ -246,14 +271,29 @@ def form_call(*posts: str, public: bool = False) -> Callable[..., Awaitable[Call
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
     ) -> Call:
         from_our_own_page(request)
-        known = PUBLIC if public else await _in_post(at, await who_calls(request, at, bearer), posts)
-        form = await request.form()
+        known = PUBLIC if public else await _in_post(at, may_write(await who_calls(request, at, bearer), posts), posts)
+        form = await form_of(request)
         key = str(form.get("command_id") or uuid4())
         version = str(form.get("version") or "")
         body = repr(sorted((k, v) for k, v in form.multi_items() if isinstance(v, str))).encode()
         return Call(known, _cause(request, at, known, key, body, int(version) if version.isdecimal() else None))
 
     return check
+
+
+async def form_of(request: Request) -> FormData:
+    """The posted fields. A form with a file is refused before any of it is kept: a large one would be laid down in /tmp.
+
+    Raises BadRequest.
+    """
+    try:
+        return await request.form(max_files=0)
+    except StarletteHTTPException as error:
+        raise BadRequest(
+            "form",
+            "表单不收照片和文件，每一项不超过 1 MB。请去掉后再提交。",
+            "The form takes no photos or files, and no field above 1 MB. Leave them out and send it again.",
+        ) from error
 
 
 def from_our_own_page(request: Request) -> None:

@@ -1,7 +1,6 @@
 """What every request passes through: correlation, language, trace, measurement, security headers, a limit on size."""
 
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -18,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.telemetry import REQUESTS, correlation, log
+from shared.telemetry import REQUESTS, correlation, log, places
 from shared.web.language import COOKIE as LANGUAGE_COOKIE
 from shared.web.language import LANGUAGES, chosen, language
 from shared.web.problems import broken
@@ -26,7 +25,7 @@ from shared.web.problems import broken
 MOST_BYTES = 9_000_000
 """Of a request's body: a GPX file of 4 MB inside JSON, every character escaped."""
 CORRELATION = "x-correlation-id"
-_CORRELATION = pattern(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_CORRELATION = pattern(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _W3C = TraceContextTextMapPropagator()
 
@@ -156,15 +155,12 @@ def _route(scope: Scope) -> str:
 
 def _where(error: Exception) -> dict[str, str]:
     """Kind of error and the places it passed, without its text and without values."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return {
-        "error": type(error).__name__,
-        "at": " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}" for f in frames[::-1]),
-    }
+    return {"error": type(error).__name__, "at": places(error)}
 
 
 def _correlation_of(headers: Headers) -> str:
-    given = headers.get(CORRELATION, "")
+    """The caller's, if it is a system that signs in, and no bare number: it stands in every event, and may be a telephone's."""
+    given = headers.get(CORRELATION, "") if "authorization" in headers else ""
     return given if _CORRELATION.fullmatch(given) else str(uuid4())
 
 

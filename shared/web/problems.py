@@ -1,6 +1,5 @@
 """Every error as an answer: application/problem+json (RFC 9457) for programs, a page for people."""
 
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from shared.errors import (
+    AuditorChangesNothing,
     IdempotencyMismatch,
     MinewatchError,
     NotFound,
@@ -22,6 +22,7 @@ from shared.errors import (
     Refusal,
     StreamNotFound,
     VersionConflict,
+    own_words,
 )
 from shared.telemetry import correlation, log
 from shared.web.language import says
@@ -34,6 +35,7 @@ AGAIN_AFTER = "5"
 
 STATUS: Mapping[type[MinewatchError], int] = {
     StreamNotFound: 404,
+    AuditorChangesNothing: 403,
     Refusal: 409,
     NotSignedIn: 401,
     NotPermitted: 403,
@@ -79,12 +81,8 @@ class Problem(BaseModel):
 
 
 def words_of(error: MinewatchError) -> tuple[str, str]:
-    """(Chinese, English) of an error, from its docstring. Arguments are for the code, and are not shown."""
-    for kind in type(error).__mro__:
-        lines = [line for line in inspect.cleandoc(kind.__doc__ or "").splitlines() if line]
-        if len(lines) >= 2 and not lines[0].isascii():
-            return lines[0], lines[-1]
-    return HTTP[503] if isinstance(error, NotReady) else HTTP[500]
+    """(Chinese, English) for whoever sent the request."""
+    return own_words(type(error)) or (HTTP[503] if isinstance(error, NotReady) else HTTP[500])
 
 
 async def on_minewatch_error(request: Request, error: Exception) -> Response:

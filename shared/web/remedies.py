@@ -1,5 +1,6 @@
 """What is wrong with a field that was sent, and what to do about it, in Chinese and English. Never the value itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,6 +50,10 @@ REMEDIES: Mapping[str, tuple[str, str]] = {
 OTHERWISE = ("填写有误，请对照接口说明 openapi.json。", "Not as described in openapi.json; compare and send it again.")
 
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}|\d{1,3}")
+"""What a field may be called, or its number in a list; a name that somebody made up is not repeated either."""
+
+
 class Complaint(BaseModel):
     """One thing wrong with a request. `where`: body | query | path | header; `field`: dotted, list places by number."""
 
@@ -71,7 +76,7 @@ def _complaint(error: Mapping[str, Any]) -> Complaint:
         zh, en = zh.format_map(facts), en.format_map(facts)
     except KeyError:
         zh, en = OTHERWISE
-    where, *path = (str(part) for part in error["loc"])
+    where, *path = (part if _NAME.fullmatch(part) else "?" for part in map(str, error["loc"]))
     if kind == "json_invalid":
         path = []
     return Complaint(field=".".join(path) or where, where=where, message=zh, message_en=en)

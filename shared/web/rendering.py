@@ -10,6 +10,7 @@ A template extends `base.html` (blocks: title, main, width) and takes its parts 
     town_time, town_date   filters: "2018-02-11 09:30", "2018-02-11", town time
     asset("sheet.css")  the address of a static file
     fresh_id()          a command id for a form's hidden field `command_id`
+    replay              the Moment shown in a replay, else None
 """
 
 from collections.abc import Mapping
@@ -23,12 +24,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
+from shared.decider import Actor
+from shared.evidence import Evidence
 from shared.ids import fresh
 from shared.plan.calendar import TOWN_TIME, town_day
 from shared.telemetry import correlation
 from shared.web.assets import Assets
 from shared.web.language import HTML_LANG, Catalogue, language
 
+NO_EVIDENCE = Evidence({})
 TEMPLATES = Path(__file__).parent / "templates"
 LOCALE = Path(__file__).parent / "locale"
 
@@ -73,6 +77,8 @@ def page(
     frame: Frame = request.app.state.frame
     lang = language.get()
     plan = facts.pop("plan", None) or getattr(request.state, "plan", None)
+    reader: Actor | None = getattr(request.state, "reader", None)
+    evidence: Evidence = getattr(request.app.state, "evidence", NO_EVIDENCE)
 
     def name(kind: str, code: str | None) -> str:
         if not code:
@@ -85,10 +91,12 @@ def page(
         "in_other_language": _in(request, "zh" if lang == "en" else "en"),
         "path": request.url.path,
         "service": frame.service,
-        "reader": getattr(request.state, "reader", None),
+        "reader": reader,
         "plan": plan,
         "name": name,
+        "may_order": lambda stream: reader is not None and evidence.allows(reader, stream),
         "correlation": correlation.get(),
+        "replay": getattr(request.app.state, "replay", None),
     }
     html = frame.environment.get_template(template).render(told | facts)
     return HTMLResponse(html, status_code, {"Content-Language": HTML_LANG[lang], **(headers or {})})

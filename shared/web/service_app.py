@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from shared import log_feed
+from shared.audit.copies import Copies
 from shared.contracts.event import SealedBy
 from shared.contracts.registry import CONTRACTS
 from shared.decider import Actor
@@ -19,6 +20,15 @@ from shared.identity.tokens import Tokens
 from shared.service import Service
 from shared.web.app import make_web_app
 from shared.web.door import Door, door, reader
+from shared.web.evidence import evidence_routes
+from shared.web.log_api import log_routes
+from shared.web.log_card import log_card_routes
+from shared.web.measures import measured
+from shared.web.receipting import Receipting
+from shared.web.status_page import status_routes
+
+KEEP_ALIVE = 180
+"""Seconds that an idle connection stays open: longer than a proxy or a client keeps it, or a request would meet its closing."""
 
 
 def web_of(service: Service) -> FastAPI:
@@ -33,16 +43,29 @@ def web_of(service: Service) -> FastAPI:
         tokens=tokens,
         clients=Clients(service.settings.clients),
         root_secret=service.settings.secret,
+        custodian=service.custodian,
     )
     app = make_web_app(
         service.name,
         service.card.title,
-        routers=[*service.card.routers, kernel_routes(service, tokens)],
+        routers=[
+            *service.card.routers,
+            kernel_routes(service, tokens),
+            event_routes(service.name),
+            status_routes(service, lambda: readiness(service) | unsigned(service)),
+            evidence_routes(service),
+            log_routes(service),
+            log_card_routes(service),
+        ],
         templates=service.card.templates,
         rule_status=service.card.rule_status,
         ready=lambda: readiness(service),
     )
+    app.add_middleware(Receipting, receipts=service.log_signing.receipts)
     app.state.door = app_door
+    app.state.copies = Copies(service)
+    service.beside.append(app.state.copies.close)
+    app.state.evidence = service.card.evidence
     return app
 
 
@@ -54,7 +77,13 @@ def readiness(service: Service) -> dict[str, str]:
         reasons["sequencer"] = service.sequencer.stopped
     if service.relay is not None and service.relay.differs:
         reasons["relay"] = service.relay.differs
+    reasons |= service.died
     return reasons
+
+
+def unsigned(service: Service) -> dict[str, str]:
+    """Why the log is not signed, if the signer refuses. No reason to turn people away: it is the record that is in doubt."""
+    return {"checkpoint": service.log_signing.refused} if service.log_signing.refused else {}
 
 
 OFFICE = ("clerk", "office_director")
@@ -84,16 +113,27 @@ class StoredEvent(BaseModel):
 
 
 def kernel_routes(service: Service, tokens: Tokens) -> APIRouter:
-    """The log feed, for service identities only; single events, for whoever oversees the campaign; the measurements."""
+    """The log feed, for service identities only; the measurements."""
     router = APIRouter(prefix=f"/{service.name}")
 
-    @router.get("/v1/log", tags=["kernel"])
+    @router.get("/v1/log/events", tags=["kernel"])
     async def log(request: Request, after: int = 0, most: int = 500) -> dict[str, object]:
         """Events after a position, oldest first: {"lineage", "head", "events": [{"position", "body" (base64)}]}."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not tokens.is_service(token.strip()):
             raise NotPermitted("the log is for services")
         return await log_feed.page(service.pool, max(0, after), max(0, min(most, 1000)))
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(await measured(service), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def event_routes(service: str) -> APIRouter:
+    """Single events, for whoever oversees the campaign."""
+    router = APIRouter(prefix=f"/{service}")
 
     @router.get("/v1/events/{event_id}", tags=["kernel"])
     async def show_event(
@@ -115,17 +155,13 @@ def kernel_routes(service: Service, tokens: Tokens) -> APIRouter:
         response.headers["ETag"] = f'"{row["leaf"].hex()}"'
         return StoredEvent(
             event_id=event_id,
-            source=service.name,
+            source=service,
             position=row["position"],
             lineage=row["lineage"],
             leaf=row["leaf"].hex(),
             withheld=withheld,
             event=event,
         )
-
-    @router.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

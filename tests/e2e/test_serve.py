@@ -15,12 +15,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.database import dsn_of
 from shared.decider import Actor
 from shared.embedded.processes import free_port
+from shared.identity.token_keys import fresh_pair
 from shared.identity.tokens import Tokens
 from shared.settings import SERVICES
 from tests.support.plans import loaded
@@ -37,13 +36,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     folder = tmp_path_factory.mktemp("county")
     (folder / "plans").mkdir()
     shutil.copy(PLAN, folder / "plans")
-    private = Ed25519PrivateKey.generate()
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public = private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public, private = fresh_pair()
     with postgres_from_wheel() as postgres, nats_from_wheel() as nats:
         yield {
             "PATH": os.environ["PATH"],
@@ -54,8 +47,8 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             "MINEWATCH_PLANS": str(folder / "plans"),
             "MINEWATCH_SECRET": secrets.token_urlsafe(48),
             "MINEWATCH_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "MINEWATCH_TOKEN_PUBLIC": public.decode(),
-            "MINEWATCH_TOKEN_PRIVATE": pem.decode(),
+            "MINEWATCH_TOKEN_PUBLIC": public,
+            "MINEWATCH_TOKEN_PRIVATE": private,
         }
 
 

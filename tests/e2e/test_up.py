@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,18 @@ async def a_tip(town: Town, words: str = "夜里有车拉煤") -> str:
     return receipt
 
 
-async def test_it_stops_on_sigterm_with_code_0_and_leaves_no_server(folder: Path) -> None:
+async def test_a_second_program_on_the_same_folder_is_refused_and_the_first_stops_on_sigterm_and_leaves_no_server(
+    folder: Path,
+) -> None:
     async with a_town(folder) as town:
+        with pytest.raises(AssertionError, match="正被另一个程序使用"):
+            async with a_town(folder):
+                pass
         assert (await town.http.get("/intake/health/ready")).status_code == 200
-        pids = [town.pid(name) for name in ("postgres", "nats", "minewatch")]
+        pids = [town.pid(name) for name in ("postgres", "nats", "signer", "witness", "minewatch")]
         assert await town.stop() == 0
         assert [pid for pid in pids if Path(f"/proc/{pid}/cwd").exists()] == []
         assert list((folder / "run").glob("*.pid")) == []
-
-
-async def test_a_second_program_on_the_same_folder_is_refused(running_town: Town) -> None:
-    with pytest.raises(AssertionError, match="正被另一个程序使用"):
-        async with a_town(running_town.folder):
-            pass
 
 
 @pytest.mark.parametrize("killed", [("minewatch",), ("minewatch", "nats", "postgres")], ids=["program", "all three"])
@@ -44,6 +44,40 @@ async def test_after_kill_9_it_starts_again_with_everything_it_had(folder: Path,
             status = await town.post("/intake/v1/public/tips/status", {"receipt": receipt}, {})
             assert status["state"] == "received"
         await well(town)
+
+
+LAST_SIGNED = """
+SELECT h.position, c.size, c.signed_at FROM work.head h, record.checkpoint c JOIN record.cosignature USING (origin, size)
+ORDER BY size DESC LIMIT 1
+"""
+
+
+async def signed(town: Town) -> bool:
+    """The whole log of intake has the signer's line and the witness's."""
+    async with town.database("intake") as db:
+        head = await db.fetchval("SELECT position FROM work.head")
+        return bool(await db.fetchval("SELECT coalesce(max(size), 0) = $1 FROM record.cosignature", head))
+
+
+async def test_killed_signer_and_witness_are_started_again_and_sign_the_log_up_to_its_last_event(folder: Path) -> None:
+    async with a_town(folder) as town:
+        await a_tip(town)
+        await eventually(lambda: signed(town))
+        gone = {name: town.pid(name) for name in ("signer", "witness")}
+        for pid in gone.values():
+            os.kill(pid, signal.SIGKILL)
+        await a_tip(town)
+        await eventually(lambda: signed(town), 60)
+        assert all(town.pid(name) != pid for name, pid in gone.items())
+        await a_tip(town)
+        assert await town.stop() == 0
+        stopped = datetime.now(UTC)
+    async with a_town(folder) as town:
+        async with town.database("intake") as db:
+            row = await db.fetchrow(LAST_SIGNED)
+            assert row is not None and row["size"] == row["position"] and row["signed_at"] < stopped
+        policy = (folder / "policy").read_text("utf-8")
+        assert policy.count("\nlog ") == 8 and "proves nothing against" in policy
 
 
 @pytest.mark.parametrize("server", ["nats", "postgres"])

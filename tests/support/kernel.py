@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import itertools
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from shared.bell import Chime
 from shared.clock import SimulatedClock
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
-from shared.database import SEARCH_PATH, dsn_of, migrate, open_pool, prepare_server, role_names
+from shared.database import SEARCH_PATH, open_pool
 from shared.decider import Actor
 from shared.ending import ended
 from shared.identity.key_store import EnvironmentWrapper, KeyStore
@@ -34,79 +33,12 @@ from shared.settings import SERVICES
 from shared.stream import connect, definition, stream_name
 from shared.transparency import tree
 from tests.support.crash import dies, kill_at, pause_at
-from tests.support.servers import NatsAddress, PostgresAddress
+from tests.support.servers import NatsAddress
+from tests.support.templates import PASSWORDS, Templates
 from tests.support.toy import LINES, SEEN_MODEL, TOY, TYPES, Assign, OpenSite, Strike, Struck, no_terms
 
-PASSWORDS = {role: "test" for role in role_names()}
 START = datetime(2018, 1, 16, tzinfo=UTC)
 _numbers = itertools.count(1)
-
-
-# A used database as if it were new. Deleting a test's few rows takes a millisecond, copying a template a hundred.
-CLEAN = """
-SET session_replication_role = replica;
-DO $$ DECLARE t regclass; BEGIN
-    FOR t IN SELECT c.oid FROM pg_class c WHERE relkind = 'r' AND relnamespace IN ('view'::regnamespace, 'shadow'::regnamespace)
-    LOOP EXECUTE format('DROP TABLE %s CASCADE', t); END LOOP;
-    FOR t IN SELECT c.oid FROM pg_class c WHERE relkind = 'r' AND relnamespace IN ('record'::regnamespace, 'work'::regnamespace)
-    LOOP EXECUTE format('DELETE FROM %s', t); END LOOP;
-END $$;
-INSERT INTO record.lineage (lineage, from_position) VALUES (gen_random_uuid(), 0);
-INSERT INTO work.head (lineage) SELECT lineage FROM record.lineage;
-"""
-
-
-class Templates:
-    """The migrated databases of this session, copied for each test."""
-
-    def __init__(self, address: PostgresAddress) -> None:
-        self.address = address
-        self.ready = False
-        self._clean: dict[str, list[str]] = {}
-
-    async def prepare(self) -> None:
-        if not self.ready:
-            await prepare_server(self.address.superuser_dsn, PASSWORDS)
-            await migrate(self.address.superuser_dsn, PASSWORDS)
-            for role in PASSWORDS:
-                await self.run(f'ALTER ROLE "{role}" SET deadlock_timeout = 100')  # ms; a test should not wait a second
-            self.ready = True
-
-    async def run(self, sql: str, database: str = "postgres") -> None:
-        """As superuser."""
-        connection = await asyncpg.connect(self.dsn(database))
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
-
-    async def copy(self, database: str) -> str:
-        """A fresh copy; its name."""
-        await self.prepare()
-        name = f"{database}_{next(_numbers)}_{os.getpid()}"
-        await self.run(f'CREATE DATABASE "{name}" TEMPLATE "{database}"')
-        return name
-
-    async def drop(self, name: str) -> None:
-        await self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-    async def lend(self, service: str) -> str:
-        """A service's database, as new; to be given back."""
-        await self.prepare()
-        free = self._clean.setdefault(service, [])
-        return free.pop() if free else await self.copy(service)
-
-    async def give_back(self, service: str, name: str) -> None:
-        """Nobody is connected to it any more."""
-        await self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        await self.run(CLEAN, name)
-        self._clean[service].append(name)
-
-    def dsn(self, database: str, role: str | None = None) -> str:
-        """Without a role: the superuser's."""
-        if role is None:
-            return self.address.superuser_dsn.rsplit("/", 1)[0] + f"/{database}"
-        return dsn_of(self.address.superuser_dsn, database, role, PASSWORDS[role])
 
 
 class Unsealed:
@@ -192,7 +124,9 @@ class Place:
             f"DELETE FROM record.log WHERE position > {upto}",
             "DELETE FROM record.event WHERE event_id NOT IN (SELECT event_id FROM record.log)",
             "DELETE FROM work.pending",
+            f"DELETE FROM record.node WHERE (index + 1) << (8 * level) > {upto}",
             f"UPDATE work.head SET position = {upto}, frontier = '\\x{tree.pack(frontier).hex()}',"
+            f" root = '\\x{tree.root(frontier).hex()}',"
             f" leaf = (SELECT leaf FROM record.log WHERE position = {upto})",
         )
 
@@ -248,7 +182,7 @@ async def a_place(
 ) -> AsyncIterator[Place]:
     """A fresh database of `service`, with the toy aggregate; closed and dropped afterwards. `sealed`: with real keys."""
     database = await templates.lend(service)
-    keys = await templates.copy("keys") if sealed else None
+    keys = await templates.lend("keys") if sealed else None
     pool = await open_pool(templates.dsn(database, f"{service}_app"), 12, SEARCH_PATH)
     log_pool = await open_pool(templates.dsn(database, f"{service}_log"), 3)
     pools = [pool, log_pool]
@@ -270,7 +204,7 @@ async def a_place(
             one.terminate()
         await templates.give_back(service, database)
         if keys is not None:
-            await templates.drop(keys)
+            await templates.give_back("keys", keys)
 
 
 @asynccontextmanager
@@ -340,7 +274,7 @@ async def running(*parts: Any) -> AsyncIterator[list[asyncio.Task[Any]]]:
         await ended(tasks)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Waits for a true answer. Raises AssertionError after `seconds`."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
@@ -358,6 +292,7 @@ async def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
 
 
 __all__ = [
+    "PASSWORDS",
     "SERVICES",
     "Assign",
     "OpenSite",

@@ -32,7 +32,7 @@ async def adds_up(place: Place, source: str | None = None) -> dict[str, int]:
     row = await place.pool.fetchrow(
         "SELECT position, applied FROM work.mark WHERE follower = 'reactions' AND source = $1", source or place.name
     )
-    waiting = await count_parked(place.name, place.pool)
+    waiting = await count_parked(place.pool)
     assert row is not None and row["applied"] + waiting["parked"] + waiting["queued"] == row["position"]
     return waiting
 

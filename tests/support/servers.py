@@ -1,6 +1,6 @@
 """One real Postgres and one real NATS for a test session: from the wheels, or from images with `--containers`.
 
-Under pytest-xdist each worker has its own pair. Nothing here needs a running event loop.
+What stands on them is made once as well. Under pytest-xdist each worker has its own. Nothing here needs a running event loop.
 """
 
 import asyncio
@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from tests.support.services import Ground
+    from tests.support.templates import Templates
 
 PATIENCE = 60.0  # seconds for one server to start or stop
 POSTGRES_IMAGE = "postgres:18"
@@ -27,6 +31,7 @@ POSTGRES_SETTINGS = {
     "full_page_writes": "off",
     "max_connections": "200",
     "idle_in_transaction_session_timeout": "60s",
+    "scram_iterations": "1",  # a test opens dozens of connections, and 4096 rounds in Python cost it two milliseconds each
 }
 
 
@@ -71,6 +76,21 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresAddress]
 def nats_server(request: pytest.FixtureRequest) -> Iterator[NatsAddress]:
     with nats_in_container() if _wants_containers(request) else nats_from_wheel() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def templates(postgres_server: PostgresAddress) -> "Templates":
+    """One for all: what is migrated or adopted for one test is copied and lent for every other."""
+    from tests.support.templates import Templates
+
+    return Templates(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def ground(templates: "Templates", nats_server: NatsAddress) -> "Ground":
+    from tests.support.services import Ground
+
+    return Ground(templates, nats_server)
 
 
 @contextmanager

@@ -24,12 +24,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.clock import SimulatedClock
+from shared.database import SCRATCH
 from shared.decider import Actor
+from shared.identity.token_keys import fresh_pair
 from shared.identity.tokens import Tokens
 from shared.plan.loader import LoadedPlan
 from shared.plan.terms import PlanTerms
@@ -48,18 +48,7 @@ SECRET = b"a secret for tests, long enough to be one"
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-def _pem_pair() -> tuple[str, str]:
-    private = Ed25519PrivateKey.generate()
-    secret = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public = private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return public.decode(), secret.decode()
-
-
-TOKEN_PUBLIC, TOKEN_PRIVATE = _pem_pair()
+TOKEN_PUBLIC, TOKEN_PRIVATE = fresh_pair()
 
 
 @dataclass
@@ -86,6 +75,7 @@ class Ground:
         return self._adopted[plan]
 
     def settings(self, service: str, database: str, keys: str, folder: Path, town: str, **more: Any) -> Settings:
+        custodian = self._dsn(keys, "keys_custodian") if service == "intake" else None
         return Settings(
             service=service,
             jurisdiction=town,
@@ -99,7 +89,7 @@ class Ground:
             token_public=TOKEN_PUBLIC,
             token_private=TOKEN_PRIVATE,
             clients=folder / "clients.json",
-            **more,
+            **({"scratch_dsn": self._dsn("postgres", SCRATCH), "keys_custodian_dsn": custodian} | more),
         )
 
     def _dsn(self, database: str, role: str) -> str:
@@ -154,7 +144,7 @@ class Town:
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    async def settled(self, seconds: float = 15.0) -> None:
+    async def settled(self, seconds: float = 60.0) -> None:
         """Waits until every service has nothing left to do. Raises AssertionError with what still waits."""
         until = asyncio.get_running_loop().time() + seconds
         while behind := await self._behind():
@@ -171,42 +161,55 @@ class Town:
         return behind
 
 
-class _Door:
-    """The first part of the path chooses the service, as in a whole town; the rest goes to intake, or to the first there is."""
+class Door:
+    """The first part of the path chooses the service, as in a whole town; the rest goes to intake, or to the first there is.
 
-    def __init__(self, apps: dict[str, ASGIApp]) -> None:
-        self._apps = apps
-        self._rest = apps.get("intake") or next(iter(apps.values()))
+    A service's application is made when it is first asked for: many tests never ask some of theirs.
+    """
+
+    def __init__(self, services: dict[str, Service]) -> None:
+        self._services = services
+        self._apps: dict[str, ASGIApp] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._apps.get(scope["path"].split("/", 2)[1], self._rest)(scope, receive, send)
+        rest = "intake" if "intake" in self._services else next(iter(self._services))
+        first = scope["path"].split("/", 2)[1]
+        name = first if first in self._services else rest
+        if name not in self._apps:
+            self._apps[name] = web_of(self._services[name])
+        await self._apps[name](scope, receive, send)
 
 
 @asynccontextmanager
 async def a_service(
-    ground: Ground, *names: str, now: datetime = MONDAY, plan: str = REAL, **settings: Any
+    ground: Ground, *names: str, now: datetime = MONDAY, plan: str = REAL, town: str | None = None, **settings: Any
 ) -> AsyncIterator[Town]:
-    """The services `names`, and cases, running in a town of their own. `settings`: more of shared.settings.Settings for all."""
+    """The services `names`, and cases, running in a town of their own. `town`: its code, else any; `settings`: more of
+    shared.settings.Settings for all."""
     folder = Path(tempfile.mkdtemp(prefix="minewatch-town-"))
     shutil.copy(loaded(plan).path, folder)
-    town = f"t{secrets.token_hex(4)}"
+    town = town or f"t{secrets.token_hex(4)}"
     adopted, keys = await ground.adopted(plan)
-    databases = [await ground.templates.copy(keys)]
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        stack.push_async_callback(_drop, ground, databases)
+
+        async def lent(template: str) -> str:
+            name = await ground.templates.lend(template)
+            stack.push_async_callback(ground.templates.give_back, template, name)
+            return name
+
+        of_keys = await lent(keys)
         clock = SimulatedClock(now)
         services: dict[str, Service] = {}
         for name in dict.fromkeys(("cases", *names)):
-            databases.append(await ground.templates.copy(adopted if name == "cases" else name))
-            given = ground.settings(name, databases[-1], databases[0], folder, town, **settings)
+            database = await lent(adopted if name == "cases" else name)
+            given = ground.settings(name, database, of_keys, folder, town, **settings)
             service = services[name] = Service(_described(name), given, clock)
             await service.open()
             stack.push_async_callback(_close, service)
         for service in services.values():
             service.start()
-        apps: dict[str, ASGIApp] = {name: web_of(service) for name, service in services.items()}
-        door = _Door(apps)
+        door = Door(services)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://town.example")
         http = await stack.enter_async_context(client)
         made = Town(services, http, clock, loaded(plan), Tokens(TOKEN_PUBLIC, TOKEN_PRIVATE), folder, door)
@@ -218,8 +221,3 @@ async def _close(service: Service) -> None:
     """Raises TimeoutError when a part does not stop."""
     async with asyncio.timeout(20):
         await service.close()
-
-
-async def _drop(ground: Ground, databases: list[str]) -> None:
-    for database in databases:
-        await ground.templates.drop(database)

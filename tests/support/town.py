@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from shared.decider import Actor
 from shared.embedded.home import Home
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
+from shared.embedded.signing import EmbeddedSigner, EmbeddedWitness
 from shared.identity.tokens import Tokens
 from shared.plan.loader import load_plan
 from shared.receiver import digest_after
@@ -27,12 +28,13 @@ from shared.settings import SERVICES
 
 @dataclass
 class Town:
-    """`program` is the running `minewatch up`; `address` its one door."""
+    """`program` is the running `minewatch up`; `address` its one door; `said`: what it printed, whole once it has ended."""
 
     folder: Path
     program: asyncio.subprocess.Process
     address: str
     http: httpx.AsyncClient
+    said: list[str] = field(default_factory=list)
 
     def headers(self, post: str, unit: str | None = None, on_behalf_of: str | None = None) -> dict[str, str]:
         """A fresh Idempotency-Key and the token of whoever holds `post` (in `unit`) by the plan."""
@@ -112,9 +114,9 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @asynccontextmanager
-async def a_town(folder: Path, *options: str) -> AsyncIterator[Town]:
-    """`minewatch up --data folder --port 0`, stopped at the end with its servers."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MINEWATCH_")}
+async def a_town(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> AsyncIterator[Town]:
+    """`minewatch up --data folder --port 0`, stopped at the end with its servers. `environment` is added to this one."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MINEWATCH_")} | dict(environment or {})
     program = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "minewatch"), "up", "--data", str(folder), "--port", "0", *options,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment,
@@ -129,9 +131,9 @@ async def a_town(folder: Path, *options: str) -> AsyncIterator[Town]:
                     break
             else:
                 raise AssertionError(f"minewatch up ended: {''.join(said)}")
-        drain = asyncio.create_task(program.stdout.read())
+        drain = asyncio.create_task(_hear(program.stdout, said))
         async with httpx.AsyncClient(base_url=said[-1].split()[1], timeout=30) as http:
-            town = Town(folder, program, said[-1].split()[1], http)
+            town = Town(folder, program, said[-1].split()[1], http, said)
             yield town
             await town.stop()
         await drain
@@ -141,16 +143,23 @@ async def a_town(folder: Path, *options: str) -> AsyncIterator[Town]:
             await program.wait()
 
 
+async def _hear(stream: asyncio.StreamReader, said: list[str]) -> None:
+    while piece := await stream.read(65536):
+        said.append(piece.decode(errors="replace"))
+
+
 async def stop_servers(folder: Path) -> None:
     """What a killed program left running on this folder."""
     for server in (
         EmbeddedNats(folder / "nats", folder / "run"),
         EmbeddedPostgres(folder / "postgres", folder / "run"),
+        EmbeddedSigner(folder / "signer", folder / "run", []),
+        EmbeddedWitness(folder / "witness", folder / "run", ""),
     ):
         await server.stop()
 
 
-async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
     """The first true answer of `check`. Raises AssertionError with its last answer after `seconds`."""
     until = asyncio.get_running_loop().time() + seconds
     while not (answer := await check()):
@@ -159,7 +168,7 @@ async def eventually(check: Callable[[], Awaitable[Any]], seconds: float = 30) -
     return answer
 
 
-async def well(town: Town, seconds: float = 60) -> None:
+async def well(town: Town, seconds: float = 90) -> None:
     """Waits until nothing is wrong. Raises AssertionError with what still is."""
     until = asyncio.get_running_loop().time() + seconds
     while wrong := await town.faults():

@@ -1,6 +1,7 @@
 """Which deadlines run, for the timers: a hazard's three-fix deadline, and the calendar of the campaign."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from shared.contracts.cases import campaign, hazard
@@ -16,9 +17,12 @@ PHASE_ENDS = "campaign.phase_ends"
 
 
 def project(e: Recorded[Any]) -> Iterator[Write]:
-    """Completion does not stop the clock: work that is sent back still has its deadline."""
+    """Completion does not stop the clock: work that is sent back still has its deadline, also when it rang in between and
+    the clock was set back since."""
     match e.event:
         case hazard.HazardThreeFixOrdered(deadline_at=at) | hazard.HazardExtended(deadline_at=at):
+            yield due_at(OVERDUE, subject=e.stream_id, at=at)
+        case hazard.HazardRejected(deadline_at=datetime() as at):
             yield due_at(OVERDUE, subject=e.stream_id, at=at)
         case hazard.HazardClosedOut() | hazard.HazardEnteredInError():
             yield not_due(OVERDUE, subject=e.stream_id)
@@ -37,6 +41,7 @@ READ_MODEL = ReadModel(
     events=(
         hazard.HazardThreeFixOrdered,
         hazard.HazardExtended,
+        hazard.HazardRejected,
         hazard.HazardClosedOut,
         hazard.HazardEnteredInError,
         campaign.CampaignAdopted,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import asyncpg
-from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Table, Text, func, select
+from sqlalchemy import ARRAY, Boolean, Column, DateTime, Integer, MetaData, Table, Text, any_, func, select
 from sqlalchemy import bindparam as given
 from sqlalchemy.dialects.postgresql import insert
 
@@ -51,6 +51,7 @@ READ_MODEL = ReadModel(
     "hazard_source", tables=(SOURCE,), events=(facts.HazardListed, facts.HazardFindingAttached), project=project
 )
 
+REFS = select(SOURCE.c.ref).where(SOURCE.c.hazard == any_(given("hazards", type_=ARRAY(Text)))).distinct()
 OF = (
     select(SOURCE, *(func.coalesce(FLAG.c[flag], False).label(flag) for flag in ("withdrawn", "corrected")))
     .join_from(SOURCE, FLAG, SOURCE.c.ref == FLAG.c.ref, isouter=True)
@@ -62,3 +63,9 @@ OF = (
 async def of(tx: Tx, hazard: str) -> Sequence[asyncpg.Record]:
     """Oldest first; `withdrawn`, `corrected`: the tip or patrol has been marked as entered in error, or corrected, since."""
     return await tx.all(OF, {"of": hazard})
+
+
+async def refs(tx: Tx, streams: Sequence[str]) -> list[str]:
+    """The streams of the tips and patrols that these hazards rest on."""
+    hazards = [stream.removeprefix("hazard-") for stream in streams if stream.startswith("hazard-")]
+    return [row["ref"] for row in await tx.all(REFS, {"hazards": hazards})]

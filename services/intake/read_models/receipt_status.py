@@ -64,12 +64,30 @@ async def by_digest(tx: Tx, digest: str) -> Status:
     """Raises ReceiptUnknown."""
     tip = await receipt_lookup.tip_of(tx, digest)
     row = await tip_line.one(tx, tip)
+    if row["erasure"] in ("approved", "erased"):
+        return erased(tip, row["received_at"])
     state = str(row["state"])
     if state == "received" and row["live"]:
         state = "live"
     if state == "substantiated" and await tip_handling.settled(tx, tip):
         state = "settled"
     return told(tip, state, row["received_at"], row["closed_reason"], row["forwarded_to"])
+
+
+def erased(tip: str, received_at: datetime) -> Status:
+    """What is left to say when the informant's data is gone: that the tip was there, and that nothing can be added."""
+    return Status(
+        tip=tip,
+        state="closed",
+        detail="erased",
+        zh="这条举报已办结，您的个人信息和原话已按规定删除，工作人员也不能再查看。如有新情况，请另行举报。",
+        en="This report is finished. What you told about yourself, and your words, were erased by the rules; nobody can read "
+        "them any more. If there is something new, please send a new report.",
+        forwarded_to=None,
+        reason="erased",
+        received_on=town_day(received_at),
+        may_supplement=False,
+    )
 
 
 def told(tip: str, state: str, received_at: datetime, reason: str | None, to: str | None) -> Status:

@@ -1,6 +1,7 @@
 """What happened to a tip or a patrol, step by step, for its page. Codes, numbers, times and cleaned texts; never words
 of an informant."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +10,21 @@ from sqlalchemy import Column, DateTime, Integer, Table, Text, bindparam, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.contracts.envelope import Recorded
-from shared.contracts.event import Sealed
-from shared.contracts.intake import patrol, tip
+from shared.contracts.event import Event, Sealed, SealedBy
+from shared.contracts.intake import disclosure, informant, patrol, tip
 from shared.read_model import MetaData, ReadModel, Write
 from shared.sql import Tx
 
-HIDDEN = frozenset({"words", "name", "contact", "informant", "receipt_digest"})
+HIDDEN = frozenset({"words", "name", "contact", "informant", "subject", "grounds", "receipt_digest"})
 """Fields that lead to an informant."""
+
+
+@functools.cache
+def hidden_in(event: type[Event]) -> frozenset[str]:
+    """The fields of this fact that lead to an informant, and every text sealed with the informant's own key."""
+    theirs = {path for path, marker in event.text_fields() if isinstance(marker, SealedBy) and marker.by == "informant"}
+    return HIDDEN | theirs
+
 
 STEP = Table(
     "step",
@@ -36,6 +45,7 @@ OF_STREAM = select(STEP).where(STEP.c.stream == bindparam("of_stream")).order_by
 
 
 def project(e: Recorded[Any]) -> Iterator[Write]:
+    kind: type[Event] = type(e.event)
     yield (
         ADD,
         {
@@ -47,15 +57,15 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
             "actor": e.actor,
             "in_role": e.in_role,
             "on_behalf_of": e.on_behalf_of,
-            "facts": _shown(e.event.model_dump(mode="json", exclude_none=True)),
+            "facts": _shown(e.event.model_dump(mode="json", exclude_none=True, exclude=set(hidden_in(kind)))),
         },
     )
 
 
 def _shown(value: Any) -> Any:
-    """The facts without what leads to an informant and without what is still sealed."""
+    """The facts without what is still sealed."""
     if isinstance(value, dict):
-        kept = {k: v for k, v in value.items() if k not in HIDDEN and not _is_sealed(v)}
+        kept = {k: v for k, v in value.items() if not _is_sealed(v)}
         return {k: _shown(v) for k, v in kept.items()}
     if isinstance(value, list):
         return [_shown(v) for v in value]
@@ -71,4 +81,5 @@ async def of_stream(tx: Tx, stream_id: str) -> list[asyncpg.Record]:
     return await tx.all(OF_STREAM, {"of_stream": stream_id})
 
 
-READ_MODEL = ReadModel("step", tables=(STEP,), events=tip.EVENTS + patrol.EVENTS, project=project)
+EVENTS = tip.EVENTS + informant.EVENTS + disclosure.EVENTS + patrol.EVENTS
+READ_MODEL = ReadModel("step", tables=(STEP,), events=EVENTS, project=project)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Index, Table, Text, bindparam, select, update
+from sqlalchemy import Column, DateTime, Index, Table, Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.cases.hazard import HazardClosedOut, HazardEnteredInError, HazardFindingAttached, HazardListed
@@ -17,23 +17,29 @@ HANDLING = Table(
     Column("hazard", Text, primary_key=True),
     Column("tip", Text, primary_key=True),
     Column("state", Text, nullable=False),
+    Column("settled_at", DateTime(timezone=True)),
     Index("tip_handling_of_tip", "tip"),
 )
 """state: open | closed_out | void."""
 
 ADD = insert(HANDLING).on_conflict_do_nothing()
-SETTLE = update(HANDLING).where(HANDLING.c.hazard == bindparam("of_hazard")).values(state=bindparam("new_state"))
+SETTLE = (
+    update(HANDLING)
+    .where(HANDLING.c.hazard == bindparam("of_hazard"))
+    .values(state=bindparam("new_state"), settled_at=bindparam("at"))
+)
 STATES = select(HANDLING.c.state).where(HANDLING.c.tip == bindparam("of_tip"))
 
 
 def project(e: Recorded[Any]) -> Iterator[Write]:
     match e.event:
         case HazardListed(source=source) | HazardFindingAttached(source=source) if source.kind == "tip":
-            yield ADD, {"hazard": e.stream_id, "tip": source.ref.removeprefix("tip-"), "state": "open"}
+            of = {"hazard": e.stream_id, "tip": source.ref.removeprefix("tip-")}
+            yield ADD, {**of, "state": "open", "settled_at": None}
         case HazardClosedOut():
-            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "closed_out"}
+            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "closed_out", "at": e.occurred_at}
         case HazardEnteredInError():
-            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "void"}
+            yield SETTLE, {"of_hazard": e.stream_id, "new_state": "void", "at": e.occurred_at}
 
 
 async def settled(tx: Tx, tip_id: str) -> bool:

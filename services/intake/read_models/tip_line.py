@@ -27,7 +27,15 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
-from shared.contracts.intake import tip
+from shared.contracts.intake import informant, tip
+from shared.contracts.intake.informant import (
+    InformantErased,
+    InformantErasureApproved,
+    InformantErasureRefused,
+    InformantErasureRequested,
+    InformantHeld,
+    InformantReleased,
+)
 from shared.contracts.intake.tip import (
     TipClosed,
     TipCorrected,
@@ -43,6 +51,7 @@ from shared.contracts.parts import Place
 from shared.errors import NotFound
 from shared.read_model import MetaData, ReadModel, Write
 from shared.sql import Tx
+from shared.timers import due_at
 
 LINE = Table(
     "tip_line",
@@ -68,8 +77,22 @@ LINE = Table(
     Column("summary", Text),
     Column("forwarded_to", Text),
     Column("closed_reason", Text),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("held", Boolean, nullable=False),
+    Column("erasure", Text),
+    Column("erasure_ground", Text),
+    Column("erasure_at", DateTime(timezone=True)),
+    Column("erasure_by", Text),
+    Index("tip_line_erasure", "erasure_at", "tip"),
     Index("tip_line_newest", "received_at", "tip"),
 )
+
+"""ended_at: when it was closed, forwarded or marked as a mistake; a substantiated one ends with its hazards (tip_handling).
+
+erasure: requested | refused | approved | erased, `erasure_at` by whom (`erasure_by`); `held`: nothing may be erased.
+"""
+ERASURE = "erasure"
+"""The deadline of an approved erasure; its subject is the tip's id."""
 
 _OF = LINE.c.tip == bindparam("of_tip")
 FACTS = ("village", "site", "place", "category", "violation", "mineral", "modus", "pretext", "summary")
@@ -86,10 +109,13 @@ SUPPLEMENT = _change(supplements=LINE.c.supplements + 1)
 MARK_LIVE = _change("village", live=True)
 SCREEN = _change("state", "verify_by", "village", "summary")
 VERIFY = _change("state", *FACTS, live=or_(LINE.c.live, bindparam("new_live", type_=Boolean)))
-FORWARD = _change("forwarded_to", state="forwarded")
-CLOSE = _change("closed_reason", state="closed")
+FORWARD = _change("forwarded_to", "ended_at", state="forwarded")
+CLOSE = _change("closed_reason", "ended_at", state="closed")
 CORRECT = {name: _change(name) for name in (*FACTS, "channel")}
-VOID = _change(state="void")
+VOID = _change("ended_at", state="void")
+HOLD, RELEASE = _change(held=True), _change(held=False)
+ASK = _change("erasure_ground", "erasure_at", "erasure_by", erasure="requested")
+DECIDE = _change("erasure", "erasure_at", "erasure_by")
 
 ONE = select(LINE).where(LINE.c.tip == bindparam("tip"))
 # Newest first; a filter that is NULL lets everything through; `after` is the last line of the page before.
@@ -128,14 +154,27 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
             facts |= {"place": _place(t.place), "summary": text_of(t.summary), "state": t.result, "live": t.live}
             yield VERIFY, key | _new(**facts)
         case TipForwarded() as t:
-            yield FORWARD, key | _new(forwarded_to=t.to)
+            yield FORWARD, key | _new(forwarded_to=t.to, ended_at=e.occurred_at)
         case TipClosed() as t:
-            yield CLOSE, key | _new(closed_reason=t.reason)
+            yield CLOSE, key | _new(closed_reason=t.reason, ended_at=e.occurred_at)
         case TipCorrected() as t if t.field in CORRECT:
             value = _place(t.value.place) or t.value.code or text_of(t.value.text)
             yield CORRECT[t.field], key | _new(**{t.field: value})
         case TipEnteredInError():
-            yield VOID, key
+            yield VOID, key | _new(ended_at=e.occurred_at)
+        case InformantHeld():
+            yield HOLD, key
+        case InformantReleased():
+            yield RELEASE, key
+        case InformantErasureRequested() as t:
+            yield ASK, key | _new(erasure_ground=t.ground, erasure_at=e.recorded_at, erasure_by=e.actor)
+        case InformantErasureRefused():
+            yield DECIDE, key | _new(erasure="refused", erasure_at=e.recorded_at, erasure_by=e.actor)
+        case InformantErasureApproved():
+            yield DECIDE, key | _new(erasure="approved", erasure_at=e.recorded_at, erasure_by=e.actor)
+            yield due_at(ERASURE, e.stream_id.removeprefix("tip-"), e.recorded_at)
+        case InformantErased():
+            yield DECIDE, key | _new(erasure="erased", erasure_at=e.recorded_at, erasure_by=None)
 
 
 def _new(**values: Any) -> dict[str, Any]:
@@ -156,6 +195,7 @@ def _received(e: Recorded[Any], t: TipReceived) -> dict[str, Any]:
         "received_at": e.occurred_at,
         "recorded_at": e.recorded_at,
         "supplements": 0,
+        "held": False,
     }
 
 
@@ -180,4 +220,4 @@ async def one(tx: Tx, tip_id: str) -> asyncpg.Record:
     return row
 
 
-READ_MODEL = ReadModel("tip_line", tables=(LINE,), events=tip.EVENTS, project=project)
+READ_MODEL = ReadModel("tip_line", tables=(LINE,), events=tip.EVENTS + informant.EVENTS, project=project)

@@ -1,4 +1,4 @@
-"""Every attempt to reach somebody by a channel, and what came of it; written with the message."""
+"""Every attempt to reach somebody by a channel, or that there was none; and what came of it. Written with the message."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,13 @@ from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, bindpar
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.envelope import Recorded
-from shared.contracts.notify.message import AttemptFailed, AttemptStarted, AttemptSucceeded, DeadLettered
+from shared.contracts.notify.message import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    ChannelUnavailable,
+    DeadLettered,
+)
 from shared.read_model import ReadModel, Write
 from shared.sql import Tx
 
@@ -32,7 +38,8 @@ START = (
         channel=bindparam("channel"),
         attempt=bindparam("attempt"),
         started_at=bindparam("at"),
-        outcome="started",
+        outcome=bindparam("outcome"),
+        error=bindparam("error"),
     )
     .on_conflict_do_nothing()
 )
@@ -54,8 +61,19 @@ GIVE_UP = update(ATTEMPT).where(*_ONE).values(outcome="dead")
 def project(e: Recorded[Any]) -> Iterator[Write]:
     event = e.event
     match event:
-        case AttemptStarted():
-            yield START, {"stream": e.stream_id, "at": e.occurred_at, **event.model_dump()}
+        case AttemptStarted() | ChannelUnavailable():
+            lacking = event.reason if isinstance(event, ChannelUnavailable) else None
+            yield (
+                START,
+                {
+                    "stream": e.stream_id,
+                    "channel": event.channel,
+                    "attempt": event.attempt,
+                    "at": e.occurred_at,
+                    "outcome": "started" if lacking is None else "unavailable",
+                    "error": lacking,
+                },
+            )
         case AttemptSucceeded() | AttemptFailed():
             failed = isinstance(event, AttemptFailed)
             yield (
@@ -77,7 +95,7 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
 READ_MODEL = ReadModel(
     "message_attempt",
     tables=(ATTEMPT,),
-    events=(AttemptStarted, AttemptSucceeded, AttemptFailed, DeadLettered),
+    events=(AttemptStarted, AttemptSucceeded, AttemptFailed, ChannelUnavailable, DeadLettered),
     project=project,
 )
 

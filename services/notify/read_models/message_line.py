@@ -1,6 +1,6 @@
 """One line a message, as the recipient's inbox shows it; written with the message itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -103,6 +103,7 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
 READ_MODEL = ReadModel("message_line", tables=(LINE,), events=EVENTS, project=project)
 
 BY_STREAM = select(LINE).where(LINE.c.stream == bindparam("of"))
+ABOUT_ANY = select(LINE.c.stream).where(LINE.c.about == any_(bindparam("streams", type_=ARRAY(Text))))
 _VALID = LINE.c.withdrawn_at.is_(None)
 ABOUT = (
     select(LINE)
@@ -142,6 +143,11 @@ async def line(tx: Tx, stream: str) -> asyncpg.Record | None:
 async def lines_about(tx: Tx, about: str, kinds: tuple[str, ...]) -> list[asyncpg.Record]:
     """Valid messages of `kinds` about `about`, lowest step first."""
     return await tx.all(ABOUT, {"about": about, "kinds": list(kinds)})
+
+
+async def about(tx: Tx, streams: Sequence[str]) -> list[str]:
+    """The streams of all messages about any of `streams`, withdrawn ones too."""
+    return [row["stream"] for row in await tx.all(ABOUT_ANY, {"streams": list(streams)})]
 
 
 async def page(

@@ -12,6 +12,7 @@ from shared.contracts.notify.message import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    ChannelUnavailable,
     DeadLettered,
     MessageAcknowledged,
     MessageEscalated,
@@ -38,6 +39,7 @@ OUTCOMES: dict[type[Event], str] = {
     AttemptStarted: "started",
     AttemptSucceeded: "delivered",
     AttemptFailed: "failed",
+    ChannelUnavailable: "unavailable",
     DeadLettered: "dead",
 }
 

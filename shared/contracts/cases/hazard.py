@@ -102,11 +102,12 @@ class HazardAccepted(Event):
 
 
 class HazardRejected(Event):
-    """Somebody else looked and does not agree; the three-fix goes on."""
+    """Somebody else looked and does not agree; the three-fix goes on, until `deadline_at` as before (not said before 0.2)."""
 
     type = "cases.hazard.rejected.v1"
     rejected_by: Id
     reason: OfficeText
+    deadline_at: datetime | None = None
 
 
 class HazardClosedOut(Event):

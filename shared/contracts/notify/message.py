@@ -51,6 +51,18 @@ class AttemptFailed(Event):
     next_at: datetime | None = None
 
 
+class ChannelUnavailable(Event):
+    """It was the channel's turn, and this town has none: nobody was called, and the message stands in the inbox only.
+
+    `attempt` counts with those that were made; `reason`: no_mail | no_webhooks.
+    """
+
+    type = "notify.message.channel_unavailable.v1"
+    channel: Code
+    attempt: int
+    reason: Code
+
+
 class DeadLettered(Event):
     type = "notify.message.dead_lettered.v1"
     channel: Code
@@ -89,6 +101,7 @@ EVENTS = (
     AttemptStarted,
     AttemptSucceeded,
     AttemptFailed,
+    ChannelUnavailable,
     DeadLettered,
     MessageAcknowledged,
     MessageEscalated,

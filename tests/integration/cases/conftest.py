@@ -6,14 +6,7 @@ import pytest
 
 from tests.integration.cases.desk import Desk
 from tests.integration.cases.intake import an_intake
-from tests.support.kernel import Templates
-from tests.support.servers import NatsAddress, PostgresAddress
 from tests.support.services import Ground, a_service
-
-
-@pytest.fixture(scope="session")
-def ground(postgres_server: PostgresAddress, nats_server: NatsAddress) -> Ground:
-    return Ground(Templates(postgres_server), nats_server)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ WIDTHS = (390, 1280)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="make browser installs Chromium")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

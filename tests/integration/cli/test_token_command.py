@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from shared.cli.environment import environment, read_environment
 from shared.cli.token import token
 from shared.decider import Actor
 from shared.embedded.home import Home
@@ -75,3 +76,18 @@ def test_a_folder_without_a_town_says_what_to_do(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "minewatch up" in result.output
     assert not list(tmp_path.iterdir()), "asking makes no town"
+
+
+def test_the_env_of_a_town_in_containers_will_do(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert CliRunner().invoke(environment, ["--plan", str(FOLDER / REAL), "--file", str(file)]).exit_code == 0
+    result = CliRunner().invoke(token, ["--data", str(file), "--as", "clerk"])
+    assert result.exit_code == 0, result.output
+    public = read_environment(file)["MINEWATCH_TOKEN_PUBLIC"].replace("\\n", "\n")
+    assert Tokens(public).read(result.output.strip()).person == "p-clerk-1"
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("a=b\n")
+    result = CliRunner().invoke(token, ["--data", str(tmp_path / "notes"), "--as", "clerk"])
+    assert result.exit_code == 1 and "lacks" in result.output

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -122,6 +123,31 @@ async def test_nobody_enters_without_the_password(tmp_path: Path, server: Embedd
         assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
 
 
+async def test_a_server_that_died_comes_back_where_it_was_although_its_port_is_held_a_moment_longer(
+    server: EmbeddedNats,
+) -> None:
+    """As a dying server does; whoever knows the address would be cut off for good."""
+    port = server.access.port
+    kill(server)
+    with socket.socket() as dying:
+        dying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        await until_bound(dying, port)
+        dying.listen()
+        starting = asyncio.create_task(server.start())
+        await asyncio.sleep(0.5)
+    await asyncio.wait_for(starting, 60)
+    assert server.access.port == port
+
+
+async def until_bound(bound: socket.socket, port: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return bound.bind(("127.0.0.1", port))
+            except OSError:
+                await asyncio.sleep(0.01)
+
+
 async def test_a_remembered_port_that_a_stranger_took_is_given_up(tmp_path: Path, server: EmbeddedNats) -> None:
     await server.stop()
     port = server.access.port
@@ -146,7 +172,7 @@ def kill(server: EmbeddedNats) -> None:
 
 async def changed(server: EmbeddedNats, pid: int | None) -> int | None:
     """The number of the server that follows `pid`, once it answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while server.pid in (None, pid):
             await asyncio.sleep(0.02)
         while True:

@@ -11,7 +11,6 @@ import pytest
 from shared.database import open_pool
 from shared.identity.key_store import EnvironmentWrapper, KeyStore
 from tests.support.kernel import Templates
-from tests.support.servers import PostgresAddress
 
 AUDIENCES = {
     "keys_office": frozenset({"all", "office"}),
@@ -43,11 +42,6 @@ class Keys:
         pool = await open_pool(dsn, 1, "public")
         self.pools.append(pool)
         return pool
-
-
-@pytest.fixture(scope="session")
-def templates(postgres_server: PostgresAddress) -> Templates:
-    return Templates(postgres_server)
 
 
 @pytest.fixture

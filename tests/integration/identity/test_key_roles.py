@@ -5,7 +5,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from shared.identity.key_store import KEY_ROLES
+from shared.identity.key_schema import KEY_ROLES
 from tests.integration.identity.conftest import AUDIENCES, Keys
 
 ALL = ("all", "office", "police", "custodian")

@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, async_playwright
 
+from tests.integration.intake import informants
 from tests.support.services import Town
 
 CHROMIUM = shutil.which("chromium")
@@ -17,7 +18,7 @@ STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.cl
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="make browser installs Chromium")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -73,4 +74,30 @@ async def test_a_tip_needs_no_script(browser: Browser, address: str, width: int)
     await page.fill("#receipt", code)
     await page.click("main button")
     assert "已收到" in await page.inner_text("main")
+    await context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_the_custodians_desk_is_worked_without_a_script(
+    town: Town, browser: Browser, address: str, width: int
+) -> None:
+    _, tip = await informants.named_tip(town)
+    disclosure = await informants.approved(town, tip)
+    await informants.done(town, f"{informants.TIPS}/{tip}/erasure", informants.CUSTODIAN, informants.ERASE)
+    context = await browser.new_context(viewport={"width": width, "height": 844}, java_script_enabled=False)
+    token = {"name": "minewatch_token", "value": town.token_for("custodian"), "url": address}
+    await context.add_cookies([token])
+    page = await context.new_page()
+    desk = f"{address}/intake/informants"
+    for path in ("", f"/tips/{tip}", f"/disclosures/{disclosure}", "?lang=en", f"/tips/{tip}?lang=en"):
+        await page.goto(desk + path)
+        assert await page.evaluate(STICKS_OUT) == 0, path
+    await page.goto(f"{desk}/disclosures/{disclosure}")
+    await page.click("#open button")
+    assert informants.NAME in await page.inner_text("#identity")
+    assert await page.evaluate(STICKS_OUT) == 0
+    await page.reload()  # the browser asks for the form's address once more
+    assert informants.NAME not in await page.inner_text("main")
+    await page.goto(f"{desk}/disclosures/{disclosure}")
+    assert informants.NAME not in await page.inner_text("main")
     await context.close()

@@ -132,12 +132,13 @@ async def test_a_tip_is_not_verified_before_it_is_screened(town: Town) -> None:
 
 async def test_what_lies_out_of_the_area_is_forwarded_and_the_receipt_says_where(town: Town) -> None:
     receipt, tip = await sent(town)
-    for step, body in (
-        ("screening", {"outcome": "to_verify", "summary": "镇外"}),
-        ("verification", {"result": "out_of_area"}),
-        ("forward", {"to": town.plan.codes("forward_to")[0]}),
-    ):
-        await town.post(f"/intake/v1/tips/{tip}/{step}", body, town.headers("clerk"))
+    desk, clerk = f"/intake/v1/tips/{tip}", town.headers("clerk")
+    await town.post(f"{desk}/screening", {"outcome": "to_verify", "summary": "镇外"}, clerk)
+    await town.post(f"{desk}/verification", {"result": "out_of_area"}, clerk)
+    nobody = await town.http.post(f"{desk}/forward", json={"to": "county_bank"}, headers=clerk)
+    assert (nobody.status_code, nobody.json()["rule"]) == (422, "UnknownAuthority")
+    assert "（to）" in nobody.json()["title"] and "forward_to" in nobody.json()["title_en"]
+    await town.post(f"{desk}/forward", {"to": town.plan.codes("forward_to")[0]}, clerk)
     status = await town.post(f"{PUBLIC}/status", {"receipt": receipt})
     assert (status["state"], status["forwarded_to"]) == ("forwarded", town.plan.codes("forward_to")[0])
     assert "{to}" not in status["message"] and town.plan.name("forward_to", status["forwarded_to"]) in status["message"]
@@ -268,7 +269,7 @@ async def test_a_stored_event_is_shown_with_its_place_in_the_log_and_its_seals_c
 
 
 async def test_the_log_is_for_services(town: Town) -> None:
-    assert (await town.http.get("/intake/v1/log", headers=town.headers("office_director"))).status_code == 403
+    assert (await town.http.get("/intake/v1/log/events", headers=town.headers("office_director"))).status_code == 403
     service = {"Authorization": f"Bearer {town.tokens.issue_service('cases')}"}
-    log = await town.get("/intake/v1/log", service, after=0, most=2)
+    log = await town.get("/intake/v1/log/events", service, after=0, most=2)
     assert [e["position"] for e in log["events"]] == [1, 2]

@@ -6,12 +6,7 @@ import pytest
 from nats.aio.client import Client
 
 from tests.support.kernel import Place, Templates, a_connection, a_place
-from tests.support.servers import NatsAddress, PostgresAddress
-
-
-@pytest.fixture(scope="session")
-def templates(postgres_server: PostgresAddress) -> Templates:
-    return Templates(postgres_server)
+from tests.support.servers import NatsAddress
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class Following(machines.Machine):
     async def _account(self) -> None:
         pool = self.place.pool
         row = await pool.fetchrow("SELECT position, applied FROM work.mark WHERE follower = 'reactions'")
-        waiting = await count_parked("cases", pool)
+        waiting = await count_parked(pool)
         if row is not None:
             assert row["applied"] + waiting["parked"] + waiting["queued"] == row["position"]
         firsts = await pool.fetch(
@@ -132,7 +132,7 @@ class Following(machines.Machine):
         await self._walk()
         await self._retry()
         await self._walk()
-        assert await count_parked("cases", self.place.pool) == {"parked": 0, "queued": 0}
+        assert await count_parked(self.place.pool) == {"parked": 0, "queued": 0}
         for site, units in self.written.items():
             assert await self._copied(site) == units
 

@@ -13,13 +13,14 @@ from nats.aio.client import Client
 from shared.bell import Bell
 from shared.cli.main import commands
 from shared.database import open_pool
-from shared.errors import HistoryDiffers
-from shared.follower import Projection, Walk
+from shared.errors import HistoryDiffers, NotReady
+from shared.follower import MarkMoved, Projection, Walk
 from shared.lineage import NothingToAccept, accept_lineage, begin_new_lineage
 from shared.log_feed import NatsFeed
 from shared.reaction import Reactor, count_parked
 from shared.receiver import digest_after
 from shared.replay import Replay
+from tests.support.crash import pause_at
 from tests.support.kernel import FeedOf, Place, running, until
 from tests.support.restoring import head_of, received, relayed, restored
 from tests.support.servers import NatsAddress
@@ -93,7 +94,7 @@ async def test_reactions_go_on_with_the_new_events_and_keep_what_they_did(
     reactor = a_reactor(reader, mirror)
     while await reactor.once():
         pass
-    assert await count_parked(reader.name, reader.pool) == {"parked": 1, "queued": 5}
+    assert await count_parked(reader.pool) == {"parked": 1, "queued": 5}
     await source.fill(3, "new")
     await source.fill(1)
     head = await relayed(source, nc)
@@ -102,7 +103,7 @@ async def test_reactions_go_on_with_the_new_events_and_keep_what_they_did(
     await received(reader, source, nc, head)
     while await reactor.once():
         pass
-    assert await count_parked(reader.name, reader.pool) == {"parked": 1, "queued": 6}
+    assert await count_parked(reader.pool) == {"parked": 1, "queued": 6}
     await _adds_up(reader, 10)
     streams = await reader.pool.fetch("SELECT stream_id, max(version) FROM record.event GROUP BY 1 ORDER BY 1")
     assert [tuple(row) for row in streams] == [("site-forgotten-copy", 4), ("site-new-copy", 3)]
@@ -110,7 +111,7 @@ async def test_reactions_go_on_with_the_new_events_and_keep_what_they_did(
 
 async def _adds_up(reader: Place, position: int) -> None:
     row = await reader.pool.fetchrow("SELECT position, applied FROM work.mark WHERE follower = 'reactions'")
-    waiting = await count_parked(reader.name, reader.pool)
+    waiting = await count_parked(reader.pool)
     assert row is not None and row["position"] == position == row["applied"] + sum(waiting.values())
 
 
@@ -126,7 +127,7 @@ async def test_events_parked_after_their_lineage_was_followed_can_be_retried(
     mirror = Mirror({"site-a"})
     reactor = a_reactor(reader, mirror)
     await reactor.once()
-    assert await count_parked(reader.name, reader.pool) == {"parked": 1, "queued": 2}
+    assert await count_parked(reader.pool) == {"parked": 1, "queued": 2}
     mirror.refuses.clear()
     assert await reactor.retry("copy", "site-a")
     await _adds_up(reader, 3)
@@ -138,10 +139,34 @@ async def test_forgotten_events_that_were_parked_are_let_go(source: Place, reade
     reactor = a_reactor(reader, mirror)
     while await reactor.once():
         pass
-    assert await count_parked(reader.name, reader.pool) == {"parked": 1, "queued": 3}
+    assert await count_parked(reader.pool) == {"parked": 1, "queued": 3}
     await accepted(source, reader, nc)
-    assert await count_parked(reader.name, reader.pool) == {"parked": 0, "queued": 0}
+    assert await count_parked(reader.pool) == {"parked": 0, "queued": 0}
     await _adds_up(reader, 6)
+
+
+async def test_whoever_read_events_before_they_were_forgotten_does_not_react_to_them(
+    source: Place, reader: Place, nc: Client
+) -> None:
+    mirror = Mirror()
+    await restored(source, nc, reader)
+    point = pause_at("reaction: after the commit", 5)
+    reactor = a_reactor(reader, mirror)
+    reactor.points = point
+    walking = asyncio.create_task(reactor.once())  # has read all ten, and did five
+    await point.reached.wait()
+    await source.fill(3, "new")
+    head = await relayed(source, nc)
+    await accepted(source, reader, nc)
+    point.go_on.set()
+    with pytest.raises(MarkMoved):
+        await walking
+    await received(reader, source, nc, head)
+    while await reactor.once():
+        pass
+    await _adds_up(reader, 9)
+    streams = await reader.pool.fetch("SELECT stream_id, max(version) FROM record.event GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in streams] == [("site-a-copy", 6), ("site-new-copy", 3)]
 
 
 async def test_there_is_nothing_to_accept_of_a_source_that_is_followed(
@@ -200,6 +225,8 @@ async def test_the_command_accepts_what_was_forgotten_and_rebuilds(
         "OWNER_DSN": reader.owner_dsn,
     }
     runner = CliRunner(env={f"MINEWATCH_{name}": value for name, value in settings.items()})
+    down = await asyncio.to_thread(runner.invoke, commands, ["accept-lineage", "reporting", "cases"])
+    assert isinstance(down.exception, NotReady) and str(down.exception) == "cases does not answer: it has to run"
     async with running(FeedOf(source, nc)):
         await until(lambda: head_of(source, nc))
         result = await asyncio.to_thread(runner.invoke, commands, ["accept-lineage", "reporting", "cases"])

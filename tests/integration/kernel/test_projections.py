@@ -137,7 +137,7 @@ def fails_at(position: int) -> ReadModel:
 async def test_a_failing_projection_stops_loudly_and_skips_nothing(source: Place) -> None:
     await filled(source, 10)
     projection = a_projection(source, models=[fails_at(7)], batch=3)
-    await asyncio.wait_for(projection.run(), 5)
+    await asyncio.wait_for(projection.run(), 20)
     assert projection.stopped and "KeyError" in projection.stopped
     assert await seen(source) == [1, 2, 3, 4, 5, 6]
     assert await source.mark(GROUP, "cases") == 6
@@ -154,7 +154,7 @@ async def test_a_failing_projection_stops_alone(source: Place) -> None:
 
 async def test_a_mended_projection_goes_on_where_it_stopped(source: Place) -> None:
     await filled(source, 10)
-    await asyncio.wait_for(a_projection(source, models=[fails_at(7)], batch=3).run(), 5)
+    await asyncio.wait_for(a_projection(source, models=[fails_at(7)], batch=3).run(), 20)
     async with running(a_projection(source)):
         await until(lambda: _has(source, 10))
 
@@ -163,7 +163,7 @@ async def test_a_statement_the_database_refuses_stops_it_too(source: Place) -> N
     await filled(source, 3)
     broken = seeing(lambda _: [(text("INSERT INTO toy_seen (source) VALUES ('x')"), {})])
     projection = a_projection(source, models=[broken])
-    await asyncio.wait_for(projection.run(), 5)
+    await asyncio.wait_for(projection.run(), 20)
     assert projection.stopped and "NotNull" in projection.stopped
 
 
@@ -173,7 +173,7 @@ async def test_an_event_it_cannot_read_stops_it(reader: Place, body: bytes) -> N
     projection = a_projection(reader, "cases")
     with pytest.raises(Unreadable):
         await projection.once()
-    await asyncio.wait_for(projection.run(), 5)
+    await asyncio.wait_for(projection.run(), 20)
     assert projection.stopped and await reader.mark(GROUP, "cases") == 0
 
 

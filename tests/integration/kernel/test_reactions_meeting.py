@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import VersionConflict
 from shared.follower import MarkMoved, Walk
+from shared.follower import Place as Stands
 from shared.reaction import APPLY_PARKED, parked_subjects
 from shared.sql import Tx
 from tests.support.crash import pause_at
@@ -143,7 +144,7 @@ async def test_two_reactors_wait_for_each_other_at_the_mark_and_not_inside_a_str
 
     mirror.reactions.all[0] = replace(mirror.reactions.all[0], run=counts)
     second = asyncio.create_task(
-        a_reactor(source, mirror.reactions)._try(0, await _row(source), "x", await _end(source), {})
+        a_reactor(source, mirror.reactions)._try(Stands(0, None, await _end(source)), await _row(source), "x", {})
     )
     await until(source.somebody_waits)
     point.go_on.set()

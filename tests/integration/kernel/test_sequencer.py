@@ -183,7 +183,7 @@ async def test_a_log_that_does_not_add_up_stops_the_sequencer_and_nothing_is_num
     sequencer = a_sequencer(source)
     with pytest.raises(LogBroken):
         await sequencer.check()
-    await asyncio.wait_for(sequencer.run(), 5)
+    await asyncio.wait_for(sequencer.run(), 20)
     assert sequencer.stopped
     assert await source.pool.fetchval("SELECT count(*) FROM record.log") <= 3
 
@@ -235,6 +235,6 @@ async def test_the_frontier_of_another_tree_stops_it_for_good(source: Place) -> 
     await source.forced("UPDATE work.head SET frontier = ''")
     await source.fill(1)
     sequencer = a_sequencer(source)
-    await asyncio.wait_for(sequencer.run(), 5)
+    await asyncio.wait_for(sequencer.run(), 20)
     assert sequencer.stopped and "frontier" in sequencer.stopped
     assert await source.pool.fetchval("SELECT count(*) FROM record.log") == 3

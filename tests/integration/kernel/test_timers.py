@@ -106,6 +106,19 @@ async def test_what_it_records_happened_when_it_was_due_and_is_recorded_now(site
     assert event.actor == "system:cases"
 
 
+async def test_a_clock_set_back_while_a_deadline_fires_does_not_lose_it(site: Place) -> None:
+    class SetBack:
+        def __init__(self) -> None:
+            self.moments = [DUE]
+
+        def now(self) -> datetime:
+            return self.moments.pop() if self.moments else DUE - timedelta(days=1)
+
+    site.app.clock = SetBack()
+    assert await a_clockwork(site).once()
+    assert (await units(site), await rows(site)) == (["nobody"], [])
+
+
 async def test_the_earliest_deadline_fires_first(site: Place) -> None:
     for n, site_id in enumerate(("b", "c", "d")):
         occurred = START - timedelta(days=3 - n)

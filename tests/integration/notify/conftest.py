@@ -7,18 +7,6 @@ import pytest
 from tests.integration.notify.outside import MailServer, Receiver, a_mail_server, a_receiver
 from tests.integration.notify.sending import Office, an_office
 from tests.support.kernel import Templates
-from tests.support.servers import NatsAddress, PostgresAddress
-from tests.support.services import Ground
-
-
-@pytest.fixture(scope="session")
-def templates(postgres_server: PostgresAddress) -> Templates:
-    return Templates(postgres_server)
-
-
-@pytest.fixture(scope="session")
-def ground(templates: Templates, nats_server: NatsAddress) -> Ground:
-    return Ground(templates, nats_server)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """notify's own database with its messages, and deliveries that a test starts, kills and starts again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ import asyncpg
 from services.notify.message import MESSAGE
 from services.notify.message_commands import IssueMessage
 from services.notify.read_models import attempt, message_line, message_work
-from services.notify.writing import failed, given_up, started, succeeded
+from services.notify.writing import failed, given_up, started, succeeded, unavailable
 from shared.app import App
 from shared.clock import SimulatedClock
 from shared.contracts.envelope import read
@@ -93,13 +93,14 @@ class Office:
         await self.app.handle(wish, a_cause())
         return f"message-{message}"
 
-    def deliveries(self, **changes: Any) -> Deliveries:
-        """Sends by `line`, with short leases. Like a process of its own."""
+    def deliveries(self, lacking: Mapping[str, str] | None = None, **changes: Any) -> Deliveries:
+        """Sends by `line`, with short leases. Like a process of its own. `lacking`: channels it has not, and why."""
 
         async def write(_: Tx, __: Delivery) -> str:
             return "a letter"
 
-        outside = Outside(started, succeeded, failed, given_up, write, {"email": self.line, "webhook": self.line})
+        lines = {"email": self.line, "webhook": self.line}
+        outside = Outside(started, unavailable, succeeded, failed, given_up, write, lines, lacking or {})
         short: dict[str, Any] = {"back_off": SOON, "lease": timedelta(seconds=0.6), "call_limit": 0.5, "poll": 0.01}
         return Deliveries("notify", self.pool, self.app, **{"outside": outside} | short | changes)
 

@@ -223,7 +223,7 @@ async def test_a_graceful_stop_lets_the_call_end_and_begins_no_other(office: Off
     working = asyncio.create_task(office.deliveries(workers=1).run(stop))
     await until(lambda: office.line.sent)
     stop.set()
-    await asyncio.wait_for(working, 3)
+    await asyncio.wait_for(working, 20)
     ended = [stream for stream in streams if (await office.row(stream))["state"] == "done"]
     assert [f"{len(ended)} ended", f"{len(office.line.sent)} sent"] == ["1 ended", "1 sent"]
     assert await office.steps(ended[0]) == ["attempt_started", "attempt_succeeded"]

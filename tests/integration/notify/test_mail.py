@@ -122,13 +122,6 @@ async def test_a_server_that_is_away_is_tried_until_the_letter_is_dead(ground: G
         ]
 
 
-async def test_without_a_mail_server_the_letter_waits_among_the_dead_and_stands_in_the_inbox(ground: Ground) -> None:
-    async with a_campaign(ground) as campaign:
-        message = await the_assignment(campaign)
-        told = await campaign.message(message, "inspector")
-        assert [(a["outcome"], a["error"]) for a in told["attempts"]] == [("dead", "no_mail")]
-
-
 async def test_the_town_is_not_quiet_while_a_letter_is_on_its_way(campaign: Campaign, mail_server: MailServer) -> None:
     """The simulated clock must not run on while something waits for an answer from outside, nor while it waits in back-off."""
     campaign.deliveries.back_off = (timedelta(seconds=0.4),)

@@ -5,14 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.integration.reporting.desk import FIRST_MORNING, Desk, a_desk
-from tests.support.kernel import Templates
-from tests.support.servers import NatsAddress, PostgresAddress
 from tests.support.services import Ground, a_service
-
-
-@pytest.fixture(scope="session")
-def ground(postgres_server: PostgresAddress, nats_server: NatsAddress) -> Ground:
-    return Ground(Templates(postgres_server), nats_server)
 
 
 @pytest.fixture

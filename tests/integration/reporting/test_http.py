@@ -61,7 +61,7 @@ REFUSED: tuple[tuple[str, str, dict[str, Any], tuple[int, str]], ...] = (
     ("clerk", "corrections", {"field": "figures", "value": {"number": 3}, "reason": "…"}, (422, "ReportFieldNotCorrectable")),
     ("clerk", "corrections", {"field": "due_at", "value": {"number": 3}, "reason": "…"}, (422, "ReportValueDoesNotFit")),
     ("clerk", "entered-in-error", {}, (422, "ReportReasonMissing")),
-    ("auditor", "acceptance", {}, (403, "")),
+    ("auditor", "acceptance", {}, (403, "AuditorChangesNothing")),
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ async def test_a_restatement_waits_until_the_fact_is_counted(desk: Desk) -> None
 
     facts.points = hold
     await desk.intake.says("patrol-1", walked(desk, 1), desk.period(1).cut_off_at - HOUR)
-    await asyncio.wait_for(holding.wait(), 10)
+    await asyncio.wait_for(holding.wait(), 30)
     await asyncio.sleep(0.3)
     assert (await desk.report("dulan", 1))["restatements"] == 0
     go_on.set()

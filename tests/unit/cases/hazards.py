@@ -40,7 +40,7 @@ OVERDUE = facts.HazardBecameOverdue(
 )
 COMPLETED = facts.HazardCompleted(completed_by="p-owner", report="已封堵")
 ACCEPTED = facts.HazardAccepted(accepted_by="p-inspector")
-REJECTED = facts.HazardRejected(rejected_by="p-inspector", reason="封堵不实")
+REJECTED = facts.HazardRejected(rejected_by="p-inspector", reason="封堵不实", deadline_at=DEADLINE)
 CLOSED = facts.HazardClosedOut()
 IN_ERROR = facts.HazardEnteredInError(reason="重复登记")
 RUNNING = (LISTED, ORDERED)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.decider import Actor
 from shared.errors import NotSignedIn
+from shared.identity.token_keys import fresh_pair
 from shared.identity.tokens import Tokens
 from shared.settings import SettingMissing
 
@@ -179,3 +180,11 @@ def test_another_public_key_is_named_at_the_start(public: str) -> None:
 def test_another_private_key_is_named_at_the_start(private: str) -> None:
     with pytest.raises(SettingMissing, match="MINEWATCH_TOKEN_PRIVATE"):
         Tokens(PUBLIC_PEM, private)
+
+
+def test_a_fresh_pair_signs_what_it_reads_and_is_another_each_time() -> None:
+    (public, private), other = fresh_pair(), fresh_pair()
+    token = Tokens(public, private).issue(CLERK, HOUR)
+    assert Tokens(public).read(token) == CLERK
+    with pytest.raises(NotSignedIn):
+        Tokens(other[0]).read(token)

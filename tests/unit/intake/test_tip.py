@@ -8,6 +8,7 @@ from services.intake.rules import (
     CorrectionDoesNotFit,
     CorrectionNeedsReason,
     FieldNotCorrectable,
+    UnknownAuthority,
     UnknownCategory,
     UnknownChannel,
     UnknownVillage,
@@ -15,20 +16,12 @@ from services.intake.rules import (
 from services.intake.tip import (
     TIP,
     AnonymousTipHasName,
-    CloseTip,
-    CorrectTip,
-    EnterTipInError,
     ForwardNeedsOutOfArea,
-    ForwardTip,
-    MarkLive,
     NamedTipNeedsName,
     OutOfAreaTipNeedsForward,
-    ReceiveTip,
     ScreeningNeedsSummary,
-    ScreenTip,
     SubstantiatedTipHasHazard,
     SubstantiatedTipNeedsFacts,
-    SupplementTip,
     TipAlreadyForwarded,
     TipAlreadyScreened,
     TipAlreadyVerified,
@@ -36,6 +29,16 @@ from services.intake.tip import (
     TipIsVoid,
     TipNeedsWords,
     TipNotScreened,
+)
+from services.intake.tip_commands import (
+    CloseTip,
+    CorrectTip,
+    EnterTipInError,
+    ForwardTip,
+    MarkLive,
+    ReceiveTip,
+    ScreenTip,
+    SupplementTip,
     VerifyTip,
 )
 from shared.contracts.intake.tip import (
@@ -241,6 +244,18 @@ def test_only_an_out_of_area_tip_is_forwarded_and_only_once() -> None:
     given(TIP, received(), SCREENED, OUT_OF_AREA, forwarded).when(command, TERMS).changes_nothing()
     other = ForwardTip(tip=T, to="next_town")
     given(TIP, received(), SCREENED, OUT_OF_AREA, forwarded).when(other, TERMS).refused(TipAlreadyForwarded)
+
+
+def test_a_tip_is_forwarded_to_an_authority_of_the_plan_and_to_nobody_else() -> None:
+    for stranger in ("county_bank", "safety_office", ""):  # safety_office: a unit of the town's own
+        command = ForwardTip(tip=T, to=stranger)
+        given(TIP, received(), SCREENED, OUT_OF_AREA).when(command, TERMS).refused(UnknownAuthority)
+
+
+def test_where_a_tip_was_forwarded_stays_true_when_the_plan_does_not_know_the_place_any_more() -> None:
+    forwarded = TipForwarded(to="county_bank", reason="out_of_area")
+    again = ForwardTip(tip=T, to="county_bank")
+    given(TIP, received(), SCREENED, OUT_OF_AREA, forwarded).when(again, TERMS).changes_nothing()
 
 
 def test_an_out_of_area_tip_stays_open_until_it_is_forwarded() -> None:

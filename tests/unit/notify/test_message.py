@@ -23,12 +23,14 @@ from services.notify.message_commands import (
     MessageWithdrawn,
     RecordFailure,
     RecordSuccess,
+    RecordUnavailable,
     StartAttempt,
 )
 from shared.contracts.notify.message import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    ChannelUnavailable,
     DeadLettered,
     MessageAcknowledged,
     MessageCorrected,
@@ -37,7 +39,7 @@ from shared.contracts.notify.message import (
 )
 from shared.contracts.parts import Value
 from shared.decider import Actor
-from shared.errors import NoPlanInForce, StreamExists, StreamNotFound
+from shared.errors import NoPlanInForce, Refusal, StreamExists, StreamNotFound, own_words
 from tests.support.spec import given
 from tests.unit.notify.people import CLERK, CLERK_FOR_HEAD, HEAD, ID, NOW, SYSTEM, at, issue, issued
 
@@ -49,6 +51,7 @@ LIVE = issued(kind="live_call_out", due_at=None, post="duty_officer", ack_due_at
 
 ANY = (
     StartAttempt(message=ID, channel="email", attempt=1),
+    RecordUnavailable(message=ID, channel="email", attempt=1, reason="no_mail"),
     RecordSuccess(message=ID, channel="email", attempt=1),
     RecordFailure(message=ID, channel="email", attempt=1, error="timeout"),
     DeadLetter(message=ID, channel="email", attempts=1),
@@ -78,9 +81,10 @@ def test_nothing_can_be_done_with_a_message_that_was_never_issued(command: Messa
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in ANY if isinstance(c, StartAttempt | Acknowledge | AnswerForAll | Escalate | CorrectMessage)],
+    "command",
+    [c for c in ANY if not isinstance(c, RecordSuccess | RecordFailure | DeadLetter | EnterMessageInError)],
     ids=lambda c: type(c).__name__,
-)  # fmt: skip
+)
 def test_nothing_more_happens_to_a_withdrawn_message(command: MessageCommand) -> None:
     given(MESSAGE, issued(), WITHDRAWN).when(command, at(HEAD)).refused(MessageWithdrawn)
 
@@ -139,6 +143,24 @@ def test_a_dead_letter_may_be_tried_again_when_a_person_says_so() -> None:
     again = StartAttempt(message=ID, channel="email", attempt=2)
     second = AttemptStarted(channel="email", attempt=2)
     given(MESSAGE, issued(), STARTED, FAILED, dead).when(again, at()).then(second)
+
+
+def test_a_channel_the_town_lacks_is_a_fact_and_no_attempt() -> None:
+    lacking = RecordUnavailable(message=ID, channel="email", attempt=1, reason="no_mail")
+    fact = ChannelUnavailable(channel="email", attempt=1, reason="no_mail")
+    given(MESSAGE, issued()).when(lacking, at()).then(fact)
+    given(MESSAGE, issued(), fact).when(lacking, at()).changes_nothing()
+    sent = RecordSuccess(message=ID, channel="email", attempt=1)
+    given(MESSAGE, issued(), fact).when(sent, at()).refused(AttemptNotStarted)
+
+
+def test_once_the_town_has_the_channel_a_person_may_have_it_tried() -> None:
+    lacked = ChannelUnavailable(channel="email", attempt=1, reason="no_mail")
+    second = AttemptStarted(channel="email", attempt=2)
+    given(MESSAGE, issued(), lacked).when(StartAttempt(message=ID, channel="email", attempt=2), at()).then(second)
+    still = ChannelUnavailable(channel="email", attempt=2, reason="no_mail")
+    again = RecordUnavailable(message=ID, channel="email", attempt=2, reason="no_mail")
+    given(MESSAGE, issued(), lacked).when(again, at()).then(still)
 
 
 def test_what_came_of_a_call_is_recorded_though_the_message_was_withdrawn_during_it() -> None:
@@ -259,7 +281,8 @@ def test_every_refusal_of_a_message_speaks_two_languages() -> None:
 
     known = [r for module in (message_commands, audience) for r in vars(module).values() if isinstance(r, type)]
     for rule in (r() for r in known if r.__module__.startswith("services.notify") and hasattr(r, "rule")):
-        assert rule.message != rule.message_en and not rule.message.isascii() and rule.message_en.isascii()
+        words = own_words(type(rule))
+        assert words is not None and words != own_words(Refusal) and not words[0].isascii() and words[1].isascii()
 
 
 def test_a_stranger_is_somebody_who_neither_is_nor_acts_for_the_recipient() -> None:

@@ -16,7 +16,6 @@ from services.notify.senders import (
     Hook,
     Mail,
     MailServer,
-    NoMail,
     OutsideMisconfigured,
     Webhook,
     key_of,
@@ -113,12 +112,6 @@ def test_a_mail_server_is_given_by_an_address(address: str, server: MailServer) 
 def test_a_mail_address_that_cannot_be_used_says_what_is_wanted(address: str) -> None:
     with pytest.raises(OutsideMisconfigured, match="mail"):
         MailServer.at(address)
-
-
-async def test_without_a_mail_server_a_letter_dies_at_once() -> None:
-    with pytest.raises(SendFailed) as failed:
-        await NoMail().send(DELIVERY, a_letter())
-    assert (failed.value.code, failed.value.permanent) == ("no_mail", True)
 
 
 async def test_a_recipient_without_an_address_gets_no_mail_ever() -> None:

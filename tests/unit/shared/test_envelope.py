@@ -8,7 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from shared.contracts.envelope import MAX_BODY, Header, attribute, leaf_of, read, write
+from shared.contracts.envelope import (
+    MAX_BODY,
+    Header,
+    attribute,
+    attributes,
+    leaf_of,
+    read,
+    traceparent_of,
+    write,
+)
 from shared.errors import Unreadable
 
 HEADER = Header(
@@ -72,3 +81,20 @@ def test_what_json_cannot_keep_exactly_is_refused() -> None:
 def test_other_bytes_are_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)
+
+
+def test_the_trace_is_found_where_it_stands_and_nowhere_in_a_text() -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    feigned = {"words": f'"traceparent":"00-{"c" * 32}-{"d" * 16}-01"'}
+    assert traceparent_of(write(replace(HEADER, traceparent=trace), feigned, None, bytes(16))) == trace
+    assert traceparent_of(write(replace(HEADER, traceparent=None), feigned, None, bytes(16))) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"no json", b'{"id": 1}'])
+def test_what_is_no_envelope_has_no_attributes(body: bytes) -> None:
+    assert attributes(body, "id", "type") == [None, None]
+
+
+def test_attributes_come_in_the_order_asked_for() -> None:
+    body = write(HEADER, {}, None, bytes(16))
+    assert attributes(body, "type", "id", "none") == [HEADER.type, str(HEADER.event_id), None]

@@ -83,10 +83,19 @@ async def test_no_span_tells_where_the_caller_sits(spans: InMemorySpanExporter) 
 
 
 async def test_the_correlation_id_of_the_caller_is_kept_and_a_strange_one_is_not() -> None:
+    signed_in = {"Authorization": "Bearer somebody"}
     async with a_client() as client:
-        kept = await client.get("/ores/v1/seen", headers={"X-Correlation-Id": "call-7"})
-        made = await client.get("/ores/v1/seen", headers={"X-Correlation-Id": "138 0000 0000"})
-    assert kept.headers["x-correlation-id"] == "call-7"
+        kept = await client.get("/ores/v1/seen", headers={"X-Correlation-Id": "call-7", **signed_in})
+        assert kept.headers["x-correlation-id"] == "call-7"
+        for strange in ("138 0000 0000", "13800000000", "138-0000-0000"):
+            made = await client.get("/ores/v1/seen", headers={"X-Correlation-Id": strange, **signed_in})
+            assert re.fullmatch(r"[0-9a-f-]{36}", made.headers["x-correlation-id"])
+
+
+async def test_whoever_does_not_sign_in_chooses_no_correlation_id() -> None:
+    """It would stand in every event of the tip, open and for ever."""
+    async with a_client() as client:
+        made = await client.get("/ores/v1/seen", headers={"X-Correlation-Id": "zhang-san-13800000000"})
     assert re.fullmatch(r"[0-9a-f-]{36}", made.headers["x-correlation-id"])
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.errors import Refusal
+from shared.web.problems import words_of
 from tests.unit.web.toy import LEAK, a_client
 
 EXPECTED = {
@@ -81,6 +83,16 @@ async def test_a_wrong_field_is_named_with_its_remedy() -> None:
     assert "张三" not in answer.text and "138" not in answer.text
 
 
+async def test_a_field_that_somebody_made_up_is_not_repeated() -> None:
+    async with a_client() as client:
+        for made_up in (LEAK, "13800000000", "x" * 42):
+            answer = await client.post(
+                "/ores/v1/ores", json={"name": "a", "kind": "coal", made_up: 1}, headers={"Idempotency-Key": "k"}
+            )
+            assert answer.status_code == 422 and made_up not in answer.text
+            assert answer.json()["errors"][0]["field"] == "?"
+
+
 async def test_a_missing_field_a_wrong_parameter_and_no_json_are_told_apart() -> None:
     async with a_client() as client:
         missing = (await client.post("/ores/v1/ores", json={"name": "a"}, headers={"Idempotency-Key": "k"})).json()
@@ -117,3 +129,26 @@ async def test_a_part_that_stopped_is_named_by_the_readiness() -> None:
     assert live.status_code == 200
     async with a_client() as client:
         assert (await client.get("/ores/health/ready")).status_code == 200
+
+
+class LongRefusal(Refusal):
+    """井口封堵前须有两人到场，
+    并记录时间。
+    Two people must be on the spot before a shaft is sealed,
+    and the time is recorded (“封堵” in the register).
+
+    For programmers: `number` says how many there were.
+    """
+
+
+class ShortRefusal(LongRefusal):
+    """Says no words of its own."""
+
+
+def test_words_of_several_lines_are_shown_whole_and_notes_for_programmers_are_not() -> None:
+    words = (
+        "井口封堵前须有两人到场，并记录时间。",
+        "Two people must be on the spot before a shaft is sealed, and the time is recorded (“封堵” in the register).",
+    )
+    assert words_of(LongRefusal()) == words
+    assert words_of(ShortRefusal(number=1)) == words

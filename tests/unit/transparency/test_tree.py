@@ -1,27 +1,12 @@
 """The Merkle tree is RFC 6962's, checked against its definition written out another way."""
 
-import hashlib
-
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.transparency import tree
-
-
-def by_definition(leaves: list[bytes]) -> bytes:
-    """RFC 6962, 2.1, literally: split at the largest power of two below n."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    return hashlib.sha256(b"\x01" + by_definition(leaves[:split]) + by_definition(leaves[split:])).digest()
-
-
-def some_leaves(count: int) -> list[bytes]:
-    return [hashlib.sha256(b"\x00" + str(i).encode()).digest() for i in range(count)]
+from tests.unit.transparency import rfc
+from tests.unit.transparency.rfc import some_leaves
 
 
 def test_every_size_up_to_seventy_has_the_root_of_the_definition() -> None:
@@ -29,7 +14,7 @@ def test_every_size_up_to_seventy_has_the_root_of_the_definition() -> None:
         leaves = some_leaves(count)
         size, frontier = tree.extend(0, [], leaves)
         assert size == count
-        assert tree.root(frontier) == by_definition(leaves)
+        assert tree.root(frontier) == rfc.root(leaves)
 
 
 @given(st.lists(st.integers(0, 9), max_size=12))
@@ -45,9 +30,16 @@ def test_growing_in_any_batches_gives_the_same_frontier(batches: list[int]) -> N
 
 def test_a_frontier_of_another_size_is_refused() -> None:
     _, frontier = tree.extend(0, [], some_leaves(3))
-    try:
+    with pytest.raises(ValueError, match="4 leaves"):
         tree.extend(4, frontier, some_leaves(1))
-    except ValueError as error:
-        assert "4 leaves" in str(error)
-    else:
-        raise AssertionError("accepted")
+
+
+def test_nodes_that_tiles_hold_are_given_once_when_they_are_full() -> None:
+    leaves = some_leaves(256 * 256 + 300)
+    completed: list[tree.Completed] = []
+    size, frontier = tree.extend(0, [], leaves[:700], completed)
+    assert [(level, index) for level, index, _ in completed] == [(1, 0), (1, 1)]
+    tree.extend(size, frontier, leaves[700:], completed)
+    assert [(level, index) for level, index, _ in completed if level == 1] == [(1, i) for i in range(257)]
+    assert completed[1] == (1, 1, rfc.root(leaves[256:512]))
+    assert [each for each in completed if each[0] == 2] == [(2, 0, rfc.root(leaves[:65536]))]

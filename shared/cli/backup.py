@@ -1,0 +1,211 @@
+"""`minewatch backup`: takes one of a running town, and looks whether one is what was taken."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from shared.backup.manifest import KEYS, BackupRefused, Doubt, Manifest
+from shared.backup.take import Dsn, KeyCopy, take
+from shared.backup.verify import check_keys, verify
+from shared.cli.stopped import databases_of
+from shared.database import dsn_of
+from shared.embedded.home import Home
+from shared.plan.loader import load_plan
+from shared.replay import Progress
+from shared.settings import SettingMissing
+from shared.transparency.policy import Policy, PolicyRefused
+
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+KEEP = "keep a copy where nobody else can read it"
+NEVER = "never copied; with a lost one a new key begins"
+OF_FOLDER = {
+    "keys": f"the master key, every password, the key that signs tokens: {KEEP}",
+    "signer": f"the key and the memory of the signer: {NEVER}",
+    "witness": f"the key and the memory of the town's own witness: {NEVER}",
+}
+OF_CONTAINERS = (
+    f".env, or wherever the MINEWATCH_ settings stand: the master key, every password, the key that signs tokens: {KEEP}",
+    f"clients.json and the webhooks file: {KEEP}",
+    f"the signer's folder: {NEVER}",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is backed up: a town's databases and the folders beside them."""
+
+    dsn: Dsn
+    jurisdiction: str
+    plans: Path | None
+    policy: Path | None
+    elsewhere: tuple[str, ...]
+
+
+@click.group(invoke_without_command=True)
+@click.option("--to", type=FOLDER, help="a new folder for the backup")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="the folder of a town, running or not; without it MINEWATCH_SERVER_DSN names the server",
+)
+@click.option(
+    "--without-keys", is_flag=True, help="leave the key store out: nothing sealed opens again from this backup alone"
+)
+@click.option(
+    "--keys-to", type=click.Path(path_type=Path, dir_okay=False), help="put the key store's copy into this file"
+)
+@click.pass_context
+def backup(
+    context: click.Context, to: Path | None, data: Path | None, without_keys: bool, keys_to: Path | None
+) -> None:
+    """Take a backup of a town while it runs: every service at one moment, read back and proven before it counts.
+
+    Keys of sealed texts lie in a file of their own. Secrets are never in a backup.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if to is None:
+        raise click.UsageError("give the backup a new folder: --to DIR")
+    if without_keys and keys_to is not None:
+        raise click.UsageError("--without-keys leaves out what --keys-to would write")
+    asyncio.run(_take(to, data, KeyCopy(without_keys, keys_to)))
+
+
+async def _take(to: Path, data: Path | None, keys: KeyCopy) -> None:
+    async with _found(data) as town:
+        with bars("takes") as progress, bars("reads back") as again:
+
+            def check(manifest: Manifest) -> None:
+                verify(to, manifest, progress=again)
+
+            manifest, sha256 = await take(
+                to,
+                town.dsn,
+                town.jurisdiction,
+                plans=town.plans,
+                policy=town.policy,
+                keys=keys,
+                elsewhere=town.elsewhere,
+                progress=progress,
+                check=check,
+            )
+    _say(to, manifest)
+    click.echo(f"sha256 of the manifest: {sha256}")
+    if keys.to is not None:
+        click.echo(f"the keys are in {keys.to}: restore with --keys")
+    click.echo("not in the backup:")
+    for each in manifest.elsewhere:
+        click.echo(f"  {each}")
+
+
+@backup.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--policy", "policy_file", type=FILE, help="whose signatures make a checkpoint count: your own copy")
+@click.option("--keys", type=FILE, help="the key store's copy, where it lies elsewhere")
+def verify_command(folder: Path, policy_file: Path | None, keys: Path | None) -> None:
+    """Look whether the backup in FOLDER is what was taken. Leaves with 1 at the first doubt."""
+    try:
+        manifest = Manifest.read(folder)
+        policy = read_policy(policy_file)
+        with bars("verifies") as progress:
+            found = verify(folder, manifest, policy=policy, progress=progress)
+        path = keys or (folder / KEYS if KEYS in manifest.files else None)
+        rows = sum(1 for _ in check_keys(path, manifest).each()) if path is not None else None
+    except Doubt as doubt:
+        click.echo(f"minewatch: {doubt}", err=True)
+        sys.exit(1)
+    _say(folder, manifest)
+    click.echo(f"keys: {rows} fit" if rows is not None else "keys: not here; give --keys to look at them")
+    unproven = []
+    for service, part in manifest.services.items():
+        witnessed = found.witnessed.get(service)
+        if witnessed is not None:
+            size = witnessed.checkpoint.size
+            click.echo(f"{service}: the first {size} of {part.position} events are those that the witnesses signed")
+        elif policy is not None and part.position:
+            unproven.append(service)
+    if policy is None:
+        click.echo("compared with no witness: give --policy")
+    if unproven:
+        click.echo(f"minewatch: no checkpoint in the backup meets the policy: {', '.join(unproven)}", err=True)
+        sys.exit(1)
+
+
+def _say(folder: Path, manifest: Manifest) -> None:
+    click.echo(
+        f"{folder}: {manifest.jurisdiction} at {manifest.made:%Y-%m-%d %H:%M:%S} UTC, by minewatch {manifest.minewatch}"
+    )
+    for service, part in manifest.services.items():
+        waiting = f", {part.waiting} without a number" if part.waiting else ""
+        click.echo(f"{service}: {part.position} events{waiting}, root {part.root}")
+    if manifest.keys is None:
+        click.echo("keys: left out; what is sealed does not open from this backup")
+
+
+@asynccontextmanager
+async def _found(data: Path | None) -> AsyncIterator[Found]:
+    """Raises SettingMissing, ClickException."""
+    if data is None:
+        server, jurisdiction = needed("MINEWATCH_SERVER_DSN"), needed("MINEWATCH_JURISDICTION")
+        plans, policy = os.environ.get("MINEWATCH_PLANS"), os.environ.get("MINEWATCH_POLICY")
+        yield Found(
+            lambda name: dsn_of(server, name, *_user(server)),
+            jurisdiction,
+            Path(plans) if plans else None,
+            Path(policy) if policy else None,
+            OF_CONTAINERS,
+        )
+        return
+    home = Home(data.resolve())
+    async with databases_of(data) as dsn:
+        plan = load_plan(home.plans / (home.plans / "current").read_text("utf-8").strip()).plan
+        secret = tuple(
+            f"{home.folder / name}: {what}" for name, what in OF_FOLDER.items() if (home.folder / name).exists()
+        )
+        yield Found(dsn, plan.jurisdiction, home.plans, home.folder / "policy", secret)
+
+
+def _user(server: str) -> tuple[str, str]:
+    at = urlsplit(server)
+    return unquote(at.username or ""), unquote(at.password or "")
+
+
+def needed(name: str) -> str:
+    """Raises SettingMissing."""
+    value = os.environ.get(name)
+    if not value:
+        raise SettingMissing(f"set {name}, or give --data DIR")
+    return value
+
+
+def read_policy(path: Path | None) -> Policy | None:
+    """Raises BackupRefused."""
+    try:
+        return None if path is None else Policy.read(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, PolicyRefused) as error:
+        raise BackupRefused(f"{path} is no policy: {error}") from None
+
+
+@contextmanager
+def bars(what: str) -> Iterator[Progress]:
+    """One bar for each service; nothing where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, transient=True, disable=not sys.stderr.isatty() and not sys.stdout.isatty()) as shown:
+        known = {}
+
+        def progress(name: str, at: int, end: int) -> None:
+            if name not in known:
+                known[name] = shown.add_task(f"{what} {name}", total=end)
+            shown.update(known[name], completed=at, total=end)
+
+        yield progress

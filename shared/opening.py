@@ -1,0 +1,174 @@
+"""Reads that matter are events: who was given what, when, and why. Every service keeps its own, the same way.
+
+The record of an opening is written before what was asked for leaves; `OPENING_RULES` and `openings_of` go on a service's card.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.app import App, Cause
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import text_of
+from shared.contracts.parts import AsOf, Heads, InPack, Opening
+from shared.decider import Actor, Command, Decider
+from shared.errors import Refusal, StreamExists
+from shared.ids import fresh
+from shared.read_model import ReadModel, Write
+from shared.sql import Tx
+from shared.telemetry import correlation
+
+LEAST_REASON, MOST_REASON = 4, 1000
+"""Characters, without white space around them."""
+
+
+class OpeningNeedsReason(Refusal):
+    """请写明调阅理由，不少于四个字，不超过一千字。
+    Give the reason for reading this, in 4 to 1,000 characters."""
+
+
+class MakeOpening(Command):
+    """`opening`: a fresh id; the rest as in shared.contracts.parts.Opening."""
+
+    opening: UUID
+    kind: str
+    about: tuple[str, ...]
+    reason: str
+    heads: Heads | None = None
+    pack: InPack | None = None
+    as_of: AsOf | None = None
+
+    @property
+    def stream_id(self) -> str:
+        return f"opening-{self.opening}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was read, was read: nothing follows."""
+
+    made: bool = False
+
+
+def opening_of(fact: type[Opening]) -> Decider[Made]:
+    """The decider for the openings that a service publishes as `fact`."""
+
+    def decide(command: MakeOpening, state: Made, _: Any) -> Sequence[Opening]:
+        """Raises OpeningNeedsReason, StreamExists."""
+        reason = command.reason.strip()
+        if not LEAST_REASON <= len(reason) <= MOST_REASON:
+            raise OpeningNeedsReason()
+        if state.made:
+            raise StreamExists(stream=command.stream_id)
+        made = fact(
+            kind=command.kind,
+            about=command.about,
+            reason=reason,
+            heads=command.heads,
+            pack=command.pack,
+            as_of=command.as_of,
+        )
+        return [made]
+
+    return Decider("opening", Made, decide, lambda _, __: Made(made=True), (MakeOpening,), (fact,))
+
+
+async def record_opening(
+    app: App,
+    *,
+    kind: str,
+    about: Sequence[str],
+    reason: str,
+    actor: Actor,
+    heads: Heads | None = None,
+    pack: InPack | None = None,
+    as_of: AsOf | None = None,
+    cause: Cause | None = None,
+) -> UUID:
+    """Records it; the event's id. `about`: stream ids, none for the whole log; `cause`: the request that asked for it, so that
+    its repetition is the same opening. Raises OpeningNeedsReason and what App.handle raises."""
+    cause = cause or Cause(command_id=fresh(), actor=actor, correlation_id=correlation.get() or str(fresh()))
+    command = MakeOpening(
+        opening=cause.command_id, kind=kind, about=tuple(about), reason=reason, heads=heads, pack=pack, as_of=as_of
+    )
+    return (await app.handle(command, cause)).events[0]
+
+
+# ------------------------------------------------------------------------------------------------ who read what
+
+LINE = Table(
+    "opening",
+    MetaData(),
+    Column("stream", Text, primary_key=True),
+    Column("event_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("about", ARRAY(Text), nullable=False),
+    Column("reason", Text),
+    Column("size", BigInteger),
+    Column("as_of", DateTime(timezone=True)),
+    Column("actor", Text, nullable=False),
+    Column("in_role", Text, nullable=False),
+    Column("on_behalf_of", Text),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
+Index("opening_made_at", LINE.c.made_at, LINE.c.stream)
+PUT = insert(LINE).values({column.name: bindparam(column.name) for column in LINE.c})
+
+_before = (bindparam("before_at", type_=DateTime(timezone=True)), bindparam("before", type_=Text))
+NEWEST = select(LINE).order_by(LINE.c.made_at.desc(), LINE.c.stream.desc()).limit(bindparam("most"))
+OLDER = NEWEST.where(tuple_(LINE.c.made_at, LINE.c.stream) < tuple_(*_before))
+
+
+def _project(e: Recorded[Opening]) -> Iterator[Write]:
+    made = e.event
+    yield (
+        PUT,
+        {
+            "stream": e.stream_id,
+            "event_id": e.event_id,
+            "kind": made.kind,
+            "about": list(made.about),
+            "reason": text_of(made.reason),
+            "size": made.heads.size if made.heads is not None else None,
+            "as_of": made.as_of.at if made.as_of is not None else None,
+            "actor": e.actor,
+            "in_role": e.in_role,
+            "on_behalf_of": e.on_behalf_of,
+            "made_at": e.recorded_at,
+        },
+    )
+
+
+def openings_of(fact: type[Opening]) -> ReadModel:
+    """One line an opening."""
+    return ReadModel("opening", tables=(LINE,), events=(fact,), project=_project)
+
+
+async def page(tx: Tx, most: int, before: tuple[datetime, str] | None = None) -> list[asyncpg.Record]:
+    """Newest first, `most` lines; `before`: (made_at, stream) of the last line of the page before."""
+    if before is None:
+        return await tx.all(NEWEST, {"most": most})
+    return await tx.all(OLDER, {"most": most, "before_at": before[0], "before": before[1]})
+
+
+OPENING_RULES: Mapping[str, int] = {OpeningNeedsReason.__name__: 422}
+"""For the `rule_status` of a card."""

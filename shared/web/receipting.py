@@ -1,0 +1,38 @@
+"""Every answer to a request that recorded a fact carries the receipt for it, whichever route it came by: Signed-Receipt."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.receipts import Fact, Receipts, recorded
+
+HEADER = "Signed-Receipt"
+
+
+@dataclass
+class Receipting:
+    """ASGI middleware. `receipts`: the service's, or None while its log cannot say its name."""
+
+    app: ASGIApp
+    receipts: Callable[[], Awaitable[Receipts | None]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        facts: list[Fact] = []
+        mark = recorded.set(facts)
+
+        async def with_receipt(message: Message) -> None:
+            if facts and message["type"] == "http.response.start":
+                receipts = await self.receipts()
+                if receipts is not None:
+                    MutableHeaders(scope=message)[HEADER] = receipts.header(facts)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, with_receipt)
+        finally:
+            recorded.reset(mark)

@@ -1,0 +1,126 @@
+"""Signs a checkpoint when it extends the last one signed for that log, and never otherwise (C2SP tlog-witness)."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.transparency.checking import ProofRefused
+from shared.transparency.checkpoint import Checkpoint
+from shared.transparency.note import Key, Note, NoteRefused, cosign
+from shared.witness.growth import Stale, check_growth
+from shared.witness.state import State
+
+MOST_HASHES = 63
+SIZE_TYPE, TEXT_TYPE = "text/x.tlog.size", "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer: 200 with the witness's lines; 400, 403, 404, 409 or 422 with the reason, 409 with the size it knows."""
+
+    status: int
+    body: str
+    media_type: str = TEXT_TYPE
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a log hands in: `old`, the size it thinks was signed last, the proof from there, and its checkpoint."""
+
+    old: int
+    proof: tuple[bytes, ...]
+    note: Note
+    checkpoint: Checkpoint
+
+    @staticmethod
+    def read(body: bytes) -> "Offer":
+        """Raises NoteRefused."""
+        head, blank, rest = body.partition(b"\n\n")
+        if not blank:
+            raise NoteRefused("a request is `old` and a size, the proof, an empty line, and the checkpoint")
+        old, proof = read_proof("old", head.decode("utf-8", "replace").split("\n"))
+        note = Note.read(rest)
+        return Offer(old, proof, note, Checkpoint.read(note.text))
+
+    def __bytes__(self) -> bytes:
+        return f"{written_proof('old', self.old, self.proof)}\n{self.note}".encode()
+
+
+@dataclass(frozen=True)
+class Cosigner:
+    """`logs`: origin -> the keys this witness trusts for it; `now`: seconds since 1970."""
+
+    name: str
+    private: Ed25519PrivateKey
+    logs: Mapping[str, Sequence[Key]]
+    state: State
+    now: Callable[[], int]
+
+    def answer(self, request: bytes) -> Answer:
+        """Checks, remembers, signs; in this order, and the first two in one transaction."""
+        try:
+            offer = Offer.read(request)
+        except NoteRefused as error:
+            return Answer(400, f"{error}\n")
+        origin = offer.checkpoint.origin
+        if origin not in self.logs:
+            return Answer(404, f"{origin} is not among the logs witnessed here\n")
+        try:
+            signed = offer.note.signed_by(self.logs[origin])
+        except NoteRefused as error:
+            return Answer(403, f"{error}\n")
+        if not signed:
+            return Answer(403, f"no key trusted for {origin} signed this\n")
+        if offer.old > offer.checkpoint.size:
+            return Answer(400, f"old {offer.old} is more than the checkpoint's {offer.checkpoint.size}\n")
+        with self.state.held():
+            refused = self._refused(offer, request)
+            if refused is not None:
+                return refused
+            self.state.put(offer.checkpoint)
+        return Answer(200, str(cosign(offer.note.text, self.name, self.private, self.now())))
+
+    def _refused(self, offer: Offer, request: bytes) -> Answer | None:
+        """None when it may be signed. Whatever contradicts what was signed before is kept as evidence."""
+        origin = offer.checkpoint.origin
+        try:
+            check_growth(self.state.latest(origin), offer.old, offer.proof, offer.checkpoint)
+        except Stale as error:
+            if error.other_root:
+                self.state.refuse(self.now(), origin, str(error), request)
+            return Answer(409, f"{error.size}\n", SIZE_TYPE)
+        except ProofRefused as error:
+            self.state.refuse(self.now(), origin, str(error), request)
+            return Answer(422, f"{error}\n")
+        return None
+
+
+def read_proof(word: str, lines: Sequence[str]) -> tuple[int, tuple[bytes, ...]]:
+    """From `word SIZE` and the hashes of a proof, a line each. Raises NoteRefused."""
+    said, _, size = lines[0].partition(" ")
+    if said != word or not (size.isascii() and size.isdigit()) or str(int(size)) != size:
+        raise NoteRefused(f"a proof begins with the line `{word}` and a size")
+    if len(lines) > MOST_HASHES + 1:
+        raise NoteRefused(f"a proof has at most {MOST_HASHES} hashes")
+    return int(size), tuple(_hash(line) for line in lines[1:])
+
+
+def written_proof(word: str, size: int, proof: Sequence[bytes]) -> str:
+    return "\n".join([f"{word} {size}", *map(_written, proof), ""])
+
+
+def _hash(line: str) -> bytes:
+    try:
+        raw = base64.b64decode(line, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 32 or _written(raw) != line:
+        raise NoteRefused(f"a hash is 32 bytes in base64, not {line[:60]!r}")
+    return raw
+
+
+def _written(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

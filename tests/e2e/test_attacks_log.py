@@ -1,0 +1,148 @@
+"""The superuser of the database alters the demo's log, row by row and guard by guard: each is found, and its place is named.
+
+The verifying person has a policy and one checkpoint of each service, kept outside. Nothing else is trusted.
+"""
+
+import pytest
+
+from shared.settings import SERVICES
+from tests.support.attacks import Ground, attacked, says
+
+AT = 100
+"""A position in the middle of the log of cases, in its first tile."""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_untouched_copy_passes(ground: Ground, service: str) -> None:
+    async with attacked(ground, service) as at:
+        assert await at.found() == []
+        assert await at.found_in_read_models() == []
+
+
+async def test_an_altered_event(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(
+            "UPDATE record.event SET body = convert_to(replace(convert_from(body, 'UTF8'), '2018-', '2019-'), 'UTF8') "
+            "WHERE event_id = (SELECT event_id FROM record.log WHERE position = $1)",
+            AT,
+        )
+        found = await at.found()
+    says(found, "its bytes are not those that were numbered", AT)
+    says(found, "the event's bytes are not those whose hash stands in tile/0", AT)
+    says(found, "altered, dropped, inserted or swapped")
+
+
+async def test_a_row_that_queries_read_beside_the_bytes(ground: Ground) -> None:
+    """Every column that says what the bytes say; the bytes and their leaf are as they were."""
+    async with attacked(ground, "cases") as at:
+        await at.run(
+            "WITH of AS (SELECT event_id FROM record.log WHERE position = $1), fresh AS (SELECT gen_random_uuid() AS id), "
+            "log AS (UPDATE record.log SET event_id = fresh.id FROM fresh WHERE position = $1) "
+            "UPDATE record.event e SET event_id = fresh.id, stream_id = 'hazard-another', version = 77, "
+            "type = 'cases.hazard.another.v1', recorded_at = recorded_at - interval '1 day' "
+            "FROM of, fresh WHERE e.event_id = of.event_id",
+            AT,
+        )
+        found = await at.found()
+    says(found, "its row says otherwise than its bytes: id, subject, version, type, recordedat", AT)
+    assert len(found) == 1
+
+
+async def test_a_leaf_that_is_no_longer_computed(ground: Ground) -> None:
+    """The event's own column is what the next append chains to."""
+    async with attacked(ground, "cases") as at:
+        await at.run("ALTER TABLE record.event ALTER COLUMN leaf DROP EXPRESSION")
+        await at.run(
+            "UPDATE record.event SET leaf = sha256(body) WHERE event_id = "
+            "(SELECT event_id FROM record.log WHERE position = $1)",
+            AT,
+        )
+        says(await at.found(), "its bytes are not those that were numbered", AT)
+
+
+async def test_a_dropped_event(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(
+            "WITH gone AS (DELETE FROM record.log WHERE position = $1 RETURNING event_id) "
+            "DELETE FROM record.event USING gone WHERE event.event_id = gone.event_id",
+            AT,
+        )
+        says(await at.found(), f"the log has no events {AT} to {AT}", AT)
+
+
+async def test_an_event_that_was_emptied_of_its_bytes(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(
+            "DELETE FROM record.event WHERE event_id = (SELECT event_id FROM record.log WHERE position = $1)", AT
+        )
+        says(await at.found(), "its bytes are gone", AT)
+
+
+async def test_bytes_that_nobody_can_read(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(
+            "UPDATE record.event SET body = '{' WHERE event_id = (SELECT event_id FROM record.log WHERE position = $1)",
+            AT,
+        )
+        says(await at.found(), "its bytes cannot be read", AT)
+
+
+async def test_a_time_of_numbering_that_was_altered(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run("UPDATE record.log SET sequenced_at = sequenced_at - interval '9 years' WHERE position = $1", AT)
+        says(await at.found(), "it was numbered before the event before it", AT)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("position = position + 1", "the head is at "),
+        ("root = sha256('another')", "the head's root is not that of the events"),
+        ("frontier = ''", "the head's root is not that of the events"),
+    ],
+    ids=["position", "root", "frontier"],
+)
+async def test_a_head_that_was_altered(ground: Ground, change: str, words: str) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(f"UPDATE work.head SET {change}")
+        says(await at.found(), words)
+
+
+async def test_an_event_taken_out_of_the_log_alone(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        event = await at.value("SELECT event_id FROM record.log WHERE position = $1", AT)
+        await at.run("DELETE FROM record.log WHERE position = $1", AT)
+        says(await at.found(), f"event {event} (")
+
+
+async def test_two_events_that_changed_places(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run(f"""
+            CREATE TABLE swapped AS SELECT {AT} + {AT + 1} - position AS position, event_id, leaf, sequenced_at
+                FROM record.log WHERE position IN ({AT}, {AT + 1});
+            DELETE FROM record.log WHERE position IN ({AT}, {AT + 1});
+            INSERT INTO record.log SELECT * FROM swapped; DROP TABLE swapped;
+        """)
+        says(await at.found(), "altered, dropped, inserted or swapped")
+
+
+async def test_everything_was_deleted(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run("TRUNCATE record.event, record.log, record.node CASCADE")
+        says(await at.found(), "the log ends at 0: its end was cut off", 1)
+
+
+async def test_a_guard_that_was_switched_off(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run("ALTER TABLE record.event DISABLE TRIGGER event_rows")
+        says(await at.found(), "the guard event_rows is off or gone")
+
+
+async def test_a_guard_that_guards_no_more(ground: Ground) -> None:
+    async with attacked(ground, "cases") as at:
+        await at.run("""
+            CREATE FUNCTION record.allow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+            DROP TRIGGER event_rows ON record.event;
+            CREATE TRIGGER event_rows BEFORE UPDATE ON record.event FOR EACH ROW EXECUTE FUNCTION record.allow();
+        """)
+        says(await at.found(), "the guard event_rows is off or gone")

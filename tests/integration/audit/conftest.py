@@ -1,0 +1,33 @@
+"""A fresh database for each test, as the kernel's tests have it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.kernel import Place, Templates, a_place
+from tests.support.services import Ground, Town, a_service
+
+
+@pytest.fixture
+async def place(templates: Templates) -> AsyncIterator[Place]:
+    """The service cases, writing the toy's rows inline."""
+    async with a_place(templates, sealed=False) as made:
+        yield made
+
+
+@pytest.fixture
+async def town(ground: Ground) -> AsyncIterator[Town]:
+    """The service cases as it runs, its plan adopted."""
+    async with a_service(ground, "cases") as made:
+        yield made
+
+
+@pytest.fixture
+async def notified(ground: Ground) -> AsyncIterator[Town]:
+    """notify beside cases, with some events of its own: unlike cases' first ones, all of them recorded in this town."""
+    async with a_service(ground, "notify") as made:
+        for _ in range(8):
+            reason = {"reason": "季度审计抽查"}
+            await made.post("/notify/v1/log/copies", reason, made.headers("auditor"))
+        await made.settled()
+        yield made

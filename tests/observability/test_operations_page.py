@@ -1,0 +1,50 @@
+"""What docs/operations.md tells a person to type exists, and the settings it names are read somewhere."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from shared.cli.main import commands
+from tests.observability.test_rules import OPERATIONS, ROOT
+
+TYPED = sorted(
+    set(
+        re.findall(
+            r"minewatch ((?:[a-z][a-z-]+ ?){1,2})",
+            " ".join(re.findall(r"`[^`]+`|```sh\n.*?```", OPERATIONS, re.DOTALL)),
+        )
+    )
+)
+SETTINGS = sorted(set(re.findall(r"MINEWATCH_[A-Z]+(?:_[A-Z]+)*", OPERATIONS)))
+
+
+def known(words: list[str]) -> bool:
+    """Whether these words begin a command; what follows a command may be anything."""
+    command: click.Command | None = commands
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        if word not in command.commands:
+            return False
+        _, command, _ = command.resolve_command(click.Context(command), [word])
+    return True
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_every_command_that_is_named_exists(typed: str) -> None:
+    assert known(typed.split())
+
+
+def test_what_does_not_exist_would_be_found() -> None:
+    assert not known(["parked", "forget"]) and not known(["mend"]) and known(["status", "intake"])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_that_is_named_is_read(name: str) -> None:
+    """By the services (settings.py names them without the prefix), by a command, or by compose."""
+    files: list[Path] = [*(ROOT / "shared").rglob("*.py"), ROOT / "docker-compose.yml"]
+    bare = name.removeprefix("MINEWATCH_")
+    wanted = re.compile(rf'{name}\b|"{bare}"|"{bare.removeprefix("KEEP_")}"')
+    assert name == "MINEWATCH_" or any(wanted.search(path.read_text("utf-8")) for path in files)

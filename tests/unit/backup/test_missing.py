@@ -1,0 +1,181 @@
+"""A backup beside the newest checkpoint that witnesses signed: proven to be of one past, or refused; what is missing, exactly."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.backup.elsewhere import Fact
+from shared.backup.logs import Walked
+from shared.backup.manifest import BackupRefused, Doubt, Manifest, Part
+from shared.backup.missing import Facts, Known, Lack, lack
+from shared.backup.verify import Witnessed
+from shared.transparency import tree
+from shared.transparency.checkpoint import Checkpoint
+from shared.transparency.note import LOG, WITNESS, Key, Note, cosign, sign
+from shared.transparency.origin import After, Origin
+from shared.transparency.policy import Policy
+
+NOW = datetime(2018, 3, 1, tzinfo=UTC)
+LOG_KEY, *KEYS = (Ed25519PrivateKey.generate() for _ in range(4))
+ORIGIN = Origin("town", "cases", "first")
+LEAVES = [bytes([n]) * 32 for n in range(20)]
+OTHERS = [bytes([n + 100]) * 32 for n in range(20)]
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    return tree.root(tree.extend(0, [], leaves)[1])
+
+
+def key(private: Ed25519PrivateKey, name: str, kind: int) -> Key:
+    return Key(name, kind, private.public_key().public_bytes_raw())
+
+
+def policy(origin: Origin = ORIGIN) -> Policy:
+    witnesses = [f"witness w{n} {key(each, f'w{n}.example', WITNESS)}" for n, each in enumerate(KEYS)]
+    return Policy.read(
+        "\n".join([f"log {key(LOG_KEY, str(origin), LOG)}", *witnesses, "group two 2 w0 w1 w2", "quorum two"])
+    )
+
+
+def signed(size: int, leaves: Sequence[bytes] = LEAVES, by: Sequence[int] = (0, 1), origin: Origin = ORIGIN) -> Note:
+    said = str(Checkpoint(str(origin), size, root(leaves[:size])))
+    lines = [sign(said, str(origin), LOG_KEY), *(cosign(said, f"w{n}.example", KEYS[n], 1_500_000_000) for n in by)]
+    return Note(said, tuple(lines))
+
+
+def known(folder: Path, note: Note, origin: Origin = ORIGIN) -> Known:
+    (folder / "checkpoint").write_text(str(note), "utf-8")
+    return Known.read(folder / "checkpoint", policy(origin))
+
+
+def inside(note: Note) -> Witnessed:
+    found = Witnessed.of(note, policy())
+    assert isinstance(found, Witnessed)
+    return found
+
+
+def backup(size: int, origin: Origin = ORIGIN) -> Manifest:
+    part = Part("0004", str(origin), origin.lineage, size, root(LEAVES[:size]).hex(), NOW, 0, (), None, (), ())
+    return Manifest("minewatch-backup/1", "0", "town", NOW, {"cases": part}, None, {}, ())
+
+
+def walked(size: int) -> Walked:
+    return Walked(
+        size,
+        LEAVES[size - 1],
+        tree.extend(0, [], LEAVES[:size])[1],
+        {n: root(LEAVES[:n]) for n in range(size + 1)},
+        set(),
+        None,
+    )
+
+
+def facts(positions: Sequence[int], leaves: Sequence[bytes] = LEAVES, lineage: str = "first") -> Facts:
+    found = {p: Fact(leaves[p - 1], f"id-{p}", "cases.site.registered.v1", "then", "there") for p in positions}
+    return {("cases", lineage): found}
+
+
+def compared(
+    size: int,
+    given: Known | None,
+    witnessed: Witnessed | None = None,
+    elsewhere: Facts | None = None,
+    origin: Origin = ORIGIN,
+) -> Lack:
+    return lack("cases", backup(size, origin), walked(size), given, witnessed, elsewhere or {})
+
+
+def test_a_checkpoint_of_no_more_than_the_backup_has_proves_so_much_of_it(tmp_path: Path) -> None:
+    found = compared(10, known(tmp_path, signed(7)))
+    assert (found.proven, found.end) == (7, 10)
+    assert list(found.lines()) == [
+        "cases: the backup ends at position 10 of 10 (recorded until 2018-03-01 00:00:00 UTC); nothing is known to be missing",
+        "  proven by witnesses up to position 7; newer than that: 8–10",
+    ]
+    assert list(compared(10, known(tmp_path, signed(10))).lines())[1] == "  all 10 events are proven by witnesses"
+
+
+def test_other_events_than_those_that_were_signed_are_refused(tmp_path: Path) -> None:
+    for size in (7, 10):
+        with pytest.raises(Doubt, match=f"the first {size} events of the backup are not those"):
+            compared(10, known(tmp_path, signed(size, OTHERS)))
+
+
+def test_a_longer_log_is_proven_by_the_events_in_between(tmp_path: Path) -> None:
+    found = compared(10, known(tmp_path, signed(14)), elsewhere=facts([11, 12, 13, 14, 15]))
+    assert (found.proven, found.end, sorted(found.facts)) == (10, 15, [11, 12, 13, 14, 15])
+    with pytest.raises(Doubt, match="not the log of 14 events that the witnesses signed"):
+        compared(10, known(tmp_path, signed(14, OTHERS)), elsewhere=facts([11, 12, 13, 14]))
+    with pytest.raises(Doubt, match="not the log of 14 events"):
+        compared(10, known(tmp_path, signed(14)), elsewhere=facts([11, 12, 13, 14], OTHERS))
+
+
+def test_without_them_the_word_of_a_witness_that_signed_both_counts(tmp_path: Path) -> None:
+    longer = known(tmp_path, signed(14, by=(1, 2)))
+    found = compared(10, longer, inside(signed(8, by=(0, 1))), facts([12, 14]))
+    assert (found.proven, found.end) == (8, 14)
+    lines = list(found.lines())
+    assert lines[0].startswith("cases: the backup ends at position 10 of 14 (") and lines[0].endswith(
+        "; 4 facts are missing"
+    )
+    assert lines[2].split()[:2] == ["12", "id-12"] and lines[3].split()[:2] == ["14", "id-14"]
+    assert lines[4] == "  stand nowhere that was looked: 11, 13"
+
+
+def test_without_any_of_it_nothing_is_shown_and_it_is_refused(tmp_path: Path) -> None:
+    longer = known(tmp_path, signed(14, by=(1, 2)))
+    with pytest.raises(Doubt, match="nothing shows that the backup's 10 events are part of the 14"):
+        compared(10, longer, None, facts([11, 12, 14]))
+    by_others = inside(signed(8, by=(0, 1)))
+    strangers = replace(by_others, signers=by_others.signers - longer.witnessed.signers)
+    with pytest.raises(Doubt, match="nothing shows"):
+        compared(10, longer, strangers)
+
+
+def test_a_checkpoint_that_too_few_signed_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BackupRefused, match="does not meet the policy: two is not met"):
+        known(tmp_path, signed(7, by=(0,)))
+    with pytest.raises(BackupRefused, match="does not meet the policy: no log"):
+        known(tmp_path, signed(7), Origin("town", "cases", "other"))
+
+
+def test_a_restore_in_between_is_followed_where_it_went_on_from_all_that_the_backup_has(tmp_path: Path) -> None:
+    child = Origin("town", "cases", "second", After("first", 12, root(LEAVES[:12])))
+    given = known(tmp_path, signed(15, origin=child), child)
+    both = {**facts([11, 12]), **facts([13, 14, 15], lineage="second")}
+    assert compared(10, given, elsewhere=both).proven == 10
+    assert compared(12, given, elsewhere={}).proven == 12, "the name of the log says what it grew from"
+    with pytest.raises(Doubt, match="they are not one past"):
+        compared(13, given, elsewhere=both)
+    with pytest.raises(Doubt, match="nothing shows"):
+        compared(10, given, inside(signed(8)), {})
+    wrong = Origin("town", "cases", "second", After("first", 12, root(OTHERS[:12])))
+    with pytest.raises(Doubt, match="not the past that the checkpoint's log grew from"):
+        compared(10, known(tmp_path, signed(15, origin=wrong), wrong), elsewhere=both)
+
+
+def test_a_backup_of_a_restored_town_is_proven_by_what_was_signed_before(tmp_path: Path) -> None:
+    child = Origin("town", "cases", "second", After("first", 8, root(LEAVES[:8])))
+    assert compared(10, known(tmp_path, signed(7)), origin=child).proven == 7
+    with pytest.raises(Doubt, match="the first 7 events of the backup are not those"):
+        compared(10, known(tmp_path, signed(7, OTHERS)), origin=child)
+    with pytest.raises(Doubt, match="they are not one past"):
+        compared(10, known(tmp_path, signed(9)), origin=child)
+
+
+def test_another_logs_checkpoint_is_no_answer(tmp_path: Path) -> None:
+    other = Origin("town", "intake", "first")
+    with pytest.raises(BackupRefused, match="the checkpoint is of town/intake"):
+        compared(10, known(tmp_path, signed(7, origin=other), other))
+
+
+def test_an_event_that_waits_for_a_number_is_not_called_lost() -> None:
+    at = walked(10)
+    at.waiting.add("id-11")
+    lines = list(lack("cases", backup(10), at, None, None, facts([11, 12])).lines())
+    assert lines[1] == "  compared with no witnessed checkpoint: what came after the backup is not known"
+    assert lines[3].endswith("and is here without a number") and not lines[4].endswith("number")
