@@ -26,6 +26,7 @@ from shared.errors import (
     IdempotencyMismatch,
     NotReady,
     OccurredInFuture,
+    Refusal,
     UniqueConflict,
     VersionConflict,
 )
@@ -130,13 +131,28 @@ class App:
         return await self.handle_all([command], cause)
 
     async def handle_all(self, commands: Sequence[Command], cause: Cause) -> Answer:
-        """Several commands, all or nothing; the answer speaks of the last. `expected_version` binds the first."""
+        """Several commands, all or nothing; the answer speaks of the last. `expected_version` binds the first.
+
+        A command that was sent again while its first sending still ran may meet what that one did, and would be refused for it:
+        therefore nobody hears a no before the command id was looked up once more.
+        """
+        try:
+            answer = await self._tried(commands, cause)
+        except (Refusal, VersionConflict):
+            if (meanwhile := await self._done_meanwhile(cause)) is None:
+                raise
+            answer = meanwhile
+        self.appended.ring()
+        note_recorded(answer.facts)
+        return answer
+
+    async def _tried(self, commands: Sequence[Command], cause: Cause) -> Answer:
         unique_conflicts = 0
         for attempt in range(TRIES):
             try:
-                answer = await self._once(commands, cause)
-            except VersionConflict:  # with If-Match one more round: perhaps this very command was sent twice at once
-                if attempt >= (TRIES - 1 if cause.expected_version is None else 1):
+                return await self._once(commands, cause)
+            except VersionConflict:
+                if attempt == TRIES - 1 or cause.expected_version is not None:
                     raise
             except asyncpg.UniqueViolationError as error:
                 if error.schema_name not in ("record", "work"):  # there: this very command, done meanwhile
@@ -149,12 +165,16 @@ class App:
                 if attempt == TRIES - 1:
                     raise NotReady(f"the database of {self.service} does not answer") from error
                 await asyncio.sleep(0.1 * 2**attempt)
-            else:
-                self.appended.ring()
-                note_recorded(answer.facts)
-                return answer
             await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))
         raise VersionConflict(commands[0].stream_id)
+
+    async def _done_meanwhile(self, cause: Cause) -> Answer | None:
+        """Raises NotReady where nobody can know: then a no may be wrong."""
+        try:
+            async with self.pool.acquire() as connection:
+                return await self._first_answer(Tx(connection), cause)
+        except LOST as error:
+            raise NotReady(f"the database of {self.service} does not answer") from error
 
     async def _once(self, commands: Sequence[Command], cause: Cause) -> Answer:
         async with self.pool.acquire() as connection, connection.transaction():

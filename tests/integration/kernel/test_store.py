@@ -309,6 +309,44 @@ async def test_a_command_sent_twice_at_once_with_a_version_gets_one_answer(place
     assert sorted(a.repeated for a in answers) == [False, True]
 
 
+@pytest.mark.parametrize("version", [None, 0])
+async def test_a_command_sent_again_while_it_is_done_is_not_refused_for_what_it_did_itself(
+    place: Place, version: int | None
+) -> None:
+    """The connection broke off, the first sending went on: the second looked its id up too early, and met its own site."""
+    held, reached, execute = asyncio.Event(), asyncio.Event(), place.app.execute
+
+    async def comes_late(*given: Any) -> Any:
+        instead(place.app, "execute", execute)
+        reached.set()
+        await held.wait()
+        return await execute(*given)
+
+    cause = a_cause(expected_version=version)
+    instead(place.app, "execute", comes_late)
+    again = asyncio.create_task(place.app.handle(OpenSite(site="a"), cause))
+    await reached.wait()
+    first = await place.app.handle(OpenSite(site="a"), cause)
+    held.set()
+    assert await again == replace(first, repeated=True)
+
+
+async def test_a_refusal_that_cannot_be_looked_up_is_no_refusal(place: Place) -> None:
+    await place.app.handle(OpenSite(site="a"), a_cause())
+    look = place.app._first_answer
+
+    async def is_cut_off(*given: Any) -> Any:
+        async def breaks(*_: Any) -> Any:
+            raise asyncpg.ConnectionDoesNotExistError("x")
+
+        instead(place.app, "_first_answer", breaks)
+        return await look(*given)
+
+    instead(place.app, "_first_answer", is_cut_off)
+    with pytest.raises(NotReady):
+        await place.app.handle(OpenSite(site="a"), a_cause())
+
+
 @pytest.mark.parametrize(
     "error",
     [
