@@ -1,19 +1,21 @@
-"""An event's envelope, read from its bytes. A body is read word for word the first time that one of its shape is seen; the next
-of that shape needs one regular expression, which was made from it and accepts nothing that the reading would not.
+"""Events' envelopes, read from their bytes. A body is read word for word the first time that one of its shape is seen; the next
+of that shape need one regular expression, many at once, which was made from it and accepts nothing that the reading would not.
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from json.encoder import encode_basestring
 from typing import Any
 
-from shared.verifier.doubts import refused
+from shared.verifier.doubts import Doubt, Refused, refused
 
-Match = Callable[[str], re.Match[str] | None]
 Facts = tuple[bytes, str, int, str | None, str, str]
 """(event id, 16 bytes; stream; version; prev in hex or None; recordedat; type)"""
+Written = tuple[str, str, str, str, str, str]
+"""(event id; prev in hex or nothing; recordedat; stream; type; version), as they are written."""
 
 _PLAIN, _WIDE = r"[ !#-\[\]-\xff]*+", r"[^\x00-\xff]++"
 """Characters that need no escape, up to U+00FF and beyond: one class of both takes 30 ms to compile, in every shape."""
@@ -41,7 +43,7 @@ _HEAD = rf'{{"actor":{QUOTED},"causationid":"{UUID}","correlationid":{QUOTED},"d
 _NUMBER = "(?:0|-?[1-9][0-9]{0,14}+)"
 _WORDS = {None: "null", True: "true", False: "false"}
 _MOST_EXACT = 2**53 - 1
-_MOST_SHAPES, _MOST_OF_A_TYPE, _LONGEST_SHAPE = 1_000, 50, 10_000
+_MOST_SHAPES, _MOST_OF_A_TYPE, _LONGEST_SHAPE = 1_000, 20, 10_000
 """Shapes that are remembered, of all types and of one; characters of one."""
 
 
@@ -55,46 +57,84 @@ class Bodies:
             rf'(?:,"prev":"({HASH})")?,"recordedat":"({MOMENT})","salt":"{SALT}","source":"{re.escape(source)}",'
             rf'"specversion":"1\.0","subject":"({TEXT})","time":"{MOMENT}"(?:,"traceparent":{QUOTED})?,"type":"'
         )
-        self._shapes: dict[str, list[Match]] = {}
+        self._shapes: dict[bytes, list[str]] = {}
+        self._lines: dict[bytes, re.Pattern[str]] = {}
         self._learned = 0
 
     def facts(self, body: bytes, position: int) -> Facts:
         """Raises Refused with what is wrong in it."""
-        found = self._quickly(body) or self._exactly(body, position)
-        version, prev, recorded = found[2], found[3], found[4]
-        if (version == 1) != (prev is None):
-            raise refused("first", position, stream=found[1], version=version)
-        if recorded > self._latest:
-            raise refused("late", position, recorded=recorded, latest=self._latest)
-        return found
+        [row] = self.read([body], position)
+        if isinstance(row, Doubt):
+            raise Refused(row)
+        event, prev, recorded, stream, kind, version = row
+        return bytes.fromhex(event.replace("-", "")), stream, int(version), prev or None, recorded, kind
 
-    def _quickly(self, body: bytes) -> Facts | None:
-        """None when no shape seen so far fits."""
+    def read(self, bodies: Sequence[bytes], first: int) -> list[Written | Doubt]:
+        """What each says, or what is wrong in it. `first`: the position of the first; those of a type are read together."""
+        of_type: dict[bytes, list[int]] = defaultdict(list)
+        for nth, body in enumerate(bodies):
+            end = body.rfind(b'","version":')
+            kind = body[body.rfind(b'"', 0, end) + 1 : end] if b"\n" not in body else b"\n"
+            of_type[kind].append(nth)
+        found: dict[int, Written | Doubt] = {}
+        for kind, some in of_type.items():
+            rows: Sequence[Written | Doubt] | None = self._quickly(kind, [bodies[nth] for nth in some])
+            if rows is None:
+                rows = [self._alone(kind, bodies[nth], first + nth) for nth in some]
+            found.update(zip(some, rows, strict=True))
+        return [found[nth] for nth in range(len(bodies))]
+
+    def _alone(self, kind: bytes, body: bytes, position: int) -> Written | Doubt:
+        if rows := self._quickly(kind, [body]):
+            return rows[0]
         try:
-            text = body.decode()
-            end = text.rindex('","version":')
-            kind = text[text.rindex('"', 0, end) + 1 : end]
-            for fits in self._shapes.get(kind, ()):
-                if (found := fits(text)) is not None:
-                    event, prev, recorded, stream, version = found.groups()
-                    datetime.fromisoformat(recorded)
-                    return bytes.fromhex(event.replace("-", "")), stream, int(version), prev, recorded, kind
+            return self._exactly(body, position)
+        except Refused as error:
+            return error.doubt
+
+    def _quickly(self, kind: bytes, bodies: Sequence[bytes]) -> list[Written] | None:
+        """None when one of them has no shape seen so far, or something is wrong in it."""
+        try:
+            if (line := self._lines.get(kind) or self._compiled(kind)) is None:
+                return None
+            text = b"\n".join([b"", *bodies, b""]).decode()
+            rows: list[Written] = line.findall(text)
+            # Neither a shape nor a body has a line break in it: as many as there are bodies are one on each line.
+            if len(rows) != len(bodies):
+                return None
+            for _, prev, recorded, _, _, version in rows:
+                if recorded > self._latest or (version == "1") == bool(prev):
+                    return None
+                datetime.fromisoformat(recorded)
         except ValueError:
-            pass
-        return None
+            return None
+        return rows
+
+    def _compiled(self, kind: bytes) -> re.Pattern[str] | None:
+        shapes = self._shapes.get(kind)
+        if shapes is None:
+            return None
+        any_of, name = "|".join(shapes), re.escape(kind.decode())
+        whole = rf'\n{_HEAD}(?:{any_of}){self._tail}({name})","version":({VERSION})}}(?=\n)'
+        self._lines[kind] = re.compile(whole)
+        return self._lines[kind]
 
     def _learn(self, event: dict[str, Any]) -> None:
         """That events of this type may have this shape. The names in it are in order and each is there once, because they were in
         the body that it was made from; a text without a backslash, and a short number, are canonical as they stand."""
-        kind, form = event["type"], _form(event["data"])
+        kind, form = event["type"].encode(), _form(event["data"])
         shapes = self._shapes.get(kind, [])
-        if self._learned < _MOST_SHAPES and len(shapes) < _MOST_OF_A_TYPE and len(form) <= _LONGEST_SHAPE:
+        if (
+            self._learned < _MOST_SHAPES
+            and len(shapes) < _MOST_OF_A_TYPE
+            and len(form) <= _LONGEST_SHAPE
+            and form not in shapes
+        ):
             self._learned += 1
-            self._shapes[kind] = shapes
-            whole = rf'{_HEAD}{form}{self._tail}{re.escape(kind)}","version":({VERSION})}}'
-            shapes.append(re.compile(whole).fullmatch)
+            self._shapes[kind] = [*shapes, form]
+            self._lines.pop(kind, None)
 
-    def _exactly(self, body: bytes, position: int) -> Facts:
+    def _exactly(self, body: bytes, position: int) -> Written:
         e = parsed(body, position)
         for name, fits in _FORMS:
             if name in e or name in NEEDED:
@@ -113,8 +153,11 @@ class Bodies:
         if e.get("source") != self._source:
             raise refused("source", position, source=e.get("source"), wanted=self._source)
         self._learn(e)
-        event = bytes.fromhex(e["id"].replace("-", ""))
-        return event, e["subject"], version, e.get("prev"), e["recordedat"], e["type"]
+        if (version == 1) != ("prev" not in e):
+            raise refused("first", position, stream=e["subject"], version=version)
+        if e["recordedat"] > self._latest:
+            raise refused("late", position, recorded=e["recordedat"], latest=self._latest)
+        return e["id"], e.get("prev", ""), e["recordedat"], e["subject"], e["type"], str(version)
 
 
 def parsed(body: bytes, position: int) -> dict[str, Any]:

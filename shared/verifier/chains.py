@@ -1,9 +1,7 @@
 """What only the whole log can show: each stream's versions and previous leaves, ids that are there once, statements of heads."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from shared.verifier import scratch
@@ -35,37 +33,48 @@ class Walked:
 def walk(pages: Sequence[Path], sizes: Sequence[int], bucket: int) -> Walked:
     """One bucket of every page. `sizes` ascending."""
     walked = Walked()
-    doubts = walked.doubts
-    last: dict[bytes, tuple[int, bytes]] = {}
+    last: dict[bytes, bytes] = {}
     heads, waiting = Changing(), list(sizes)
-    ids: list[tuple[bytes, int]] = []
+    ids: set[tuple[bytes]] = set()
+    events = 0
     for in_stream, by_id in scratch.records(pages, bucket):
-        ids += scratch.BY_ID.iter_unpack(by_id)
-        for position, stream, version, leaf, prev in scratch.IN_STREAM.iter_unpack(in_stream):
+        ids.update(scratch.ONLY_ID.iter_unpack(by_id))
+        events += len(by_id) // scratch.BY_ID.size
+        for position, stream, head, before in scratch.IN_STREAM.iter_unpack(in_stream):
             while waiting and position > waiting[0]:
                 walked.heads.append(heads.hashes(last))
                 del waiting[0]
-            before = last.get(stream)
-            if version != (before[0] + 1 if before else 1):
-                doubts.add(doubt("version", position, version=version, wanted=before[0] + 1 if before else 1))
-            elif before and prev != before[1]:
-                doubts.add(doubt("prev", position, version=version))
-            last[stream] = (version, leaf)
+            if last.get(stream, scratch.NO_HEAD) != before:
+                walked.doubts.add(_broken(position, head, last.get(stream, scratch.NO_HEAD)))
+            last[stream] = head
             if waiting:
                 heads.changed.add(stream)
     if waiting:
         walked.heads += [heads.hashes(last)] * len(waiting)
-    if len(set([event for event, _ in ids])) < len(ids):
-        first: dict[bytes, int] = {}
-        for event, position in ids:
-            if first.setdefault(event, position) != position:
-                doubts.add(doubt("event_id", position, event=event, first=first[event]))
+    if len(ids) < events:
+        walked.doubts.take(_twice(pages, bucket))
     return walked
 
 
-def sizes_at_once(streams: int) -> int:
+def _broken(position: int, head: bytes, before: bytes) -> Doubt:
+    """`before`: the head that the stream had, which is not the one that the event names."""
+    version, wanted = scratch.HEAD.unpack(head)[0], scratch.HEAD.unpack(before)[0] + 1
+    if version != wanted:
+        return doubt("version", position, version=version, wanted=wanted)
+    return doubt("prev", position, version=version)
+
+
+def _twice(pages: Sequence[Path], bucket: int) -> Iterator[Doubt]:
+    first: dict[bytes, int] = {}
+    for _, by_id in scratch.records(pages, bucket):
+        for event, position in scratch.BY_ID.iter_unpack(by_id):
+            if first.setdefault(event, position) != position:
+                yield doubt("event_id", position, event=event, first=first[event])
+
+
+def sizes_at_once(streams: int, buckets: int) -> int:
     """How many statements one walk may serve, in a log of about so many streams."""
-    return max(1, MOST_HEADS // (32 * (streams // scratch.BUCKETS + 1)))
+    return max(1, MOST_HEADS // (32 * (streams // buckets + 1)))
 
 
 class Changing:
@@ -75,10 +84,10 @@ class Changing:
         self.changed: set[bytes] = set()
         self._hashes: dict[bytes, bytes] = {}
 
-    def hashes(self, last: Mapping[bytes, tuple[int, bytes]]) -> bytes:
+    def hashes(self, last: Mapping[bytes, bytes]) -> bytes:
         """Side by side, in the order of the streams' hashes."""
         for stream in self.changed:
-            self._hashes[stream] = leaf_of(head_entry(stream, *last[stream]))
+            self._hashes[stream] = leaf_of(stream + last[stream])
         self.changed.clear()
         return b"".join([self._hashes[stream] for stream in sorted(self._hashes)])
 
@@ -121,13 +130,3 @@ class Row:
 
     def root(self) -> bytes | None:
         return self._above.root(root_of(self._tail) if self._tail else None)
-
-
-def head_entry(stream: bytes, version: int, leaf: bytes) -> bytes:
-    """`stream`: SHA-256 of its id."""
-    return stream + version.to_bytes(8, "big") + leaf
-
-
-@lru_cache(maxsize=8_192)
-def stream_hash(stream: str) -> bytes:
-    return hashlib.sha256(stream.encode()).digest()

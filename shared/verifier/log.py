@@ -15,13 +15,14 @@ from typing import Any, Protocol
 from shared.verifier import chains, scratch
 from shared.verifier.bodies import HASH, Bodies, parsed
 from shared.verifier.chains import Statement
-from shared.verifier.doubts import Doubts, Refused, doubt, refused
+from shared.verifier.doubts import Doubt, Doubts, Refused, doubt, refused
 from shared.verifier.files import WIDTH
 from shared.verifier.roots import Growing, root_of
 from shared.verifier.working import Hands
 
 BUNDLES_A_PIECE = 20
-NOBODY = bytes(32)
+STATEMENTS = ".opening.made."
+"""Part of the types of events that may hold a statement of heads."""
 
 
 class Log(Protocol):
@@ -101,7 +102,7 @@ def check(log: Log, asked: Asked, hands: Hands, scratch_in: Path | None, told: C
         if log.size % WIDTH == 0:
             _compare(growing, [known for known in asked.roots if known.size == log.size], None, checked.doubts)
         checked.statements = len(statements)
-        _across(checked, statements, [_page(Path(folder), number) for number in range(pieces)], hands)
+        _across(checked, statements, [_page(Path(folder), number) for number in range(pieces)], log.size, hands)
         return checked
 
 
@@ -123,7 +124,7 @@ def _compare(growing: Growing, roots: Sequence[Known], part: bytes | None, doubt
 
 
 def _piece(log: Log, asked: Asked, folder: Path, number: int) -> Piece:
-    piece, page = Piece(number), scratch.Page()
+    piece, page = Piece(number), scratch.Page(scratch.bits_for(log.size))
     first = number * BUNDLES_A_PIECE
     for index in range(first, min(first + BUNDLES_A_PIECE, -(-log.size // WIDTH))):
         try:
@@ -144,28 +145,25 @@ def _piece(log: Log, asked: Asked, folder: Path, number: int) -> Piece:
 
 def _bundle(entries: Sequence[bytes], before: int, asked: Asked, piece: Piece, page: scratch.Page) -> list[bytes]:
     """The entries' leaves; what the bodies say goes to `piece` and `page`. `before`: how many entries there are before these."""
-    sha256, facts = hashlib.sha256, _bodies(asked.source, asked.latest).facts
-    in_stream, by_id, pack, pack_id = page.in_stream, page.by_id, scratch.IN_STREAM.pack, scratch.BY_ID.pack
-    stream_hash, wanted = chains.stream_hash, asked.leaves
-    leaves: list[bytes] = []
-    for position, body in enumerate(entries, before + 1):
-        leaf = sha256(b"\x00" + body).digest()
-        leaves.append(leaf)
+    sha256, wanted = hashlib.sha256, asked.leaves
+    leaves = [sha256(b"\x00" + body).digest() for body in entries]
+    piece.events += len(leaves)
+    read = _bodies(asked.source, asked.latest).read(entries, before + 1)
+    good = [nth for nth, each in enumerate(read) if not isinstance(each, Doubt)]
+    events = [each for each in read if not isinstance(each, Doubt)]
+    if len(good) < len(read):
+        piece.doubts.take(each for each in read if isinstance(each, Doubt))
+    page.add([before + 1 + nth for nth in good], [leaves[nth] for nth in good], events)
+    piece.streams += sum([not each[1] for each in events])
+    for nth in [nth for nth, each in zip(good, events, strict=True) if STATEMENTS in each[4]]:
         try:
-            event, stream, version, prev, recorded, kind = facts(body, position)
-            hashed = stream_hash(stream)
-            prev_leaf = bytes.fromhex(prev) if prev else NOBODY
-            in_stream[hashed[0] >> 2].append(pack(position, hashed, version, leaf, prev_leaf))
-            by_id[event[15] >> 2].append(pack_id(event, position))
-            if version == 1:
-                piece.streams += 1
-            if ".opening.made." in kind:
-                piece.statements += _statement(body, position)
-            if wanted and leaf in wanted:
-                piece.found.setdefault(leaf, (position, recorded))
+            piece.statements += _statement(entries[nth], before + 1 + nth)
         except Refused as error:
             piece.doubts.add(error.doubt)
-    piece.events += len(leaves)
+    if wanted:
+        for nth, each in zip(good, events, strict=True):
+            if leaves[nth] in wanted:
+                piece.found.setdefault(leaves[nth], (before + 1 + nth, each[2]))
     return leaves
 
 
@@ -199,14 +197,15 @@ def statement_of(heads: Any, position: int) -> Statement:
     raise refused("heads_form", position)
 
 
-def _across(checked: Checked, statements: list[Statement], pages: Sequence[Path], hands: Hands) -> None:
+def _across(checked: Checked, statements: list[Statement], pages: Sequence[Path], events: int, hands: Hands) -> None:
     statements.sort(key=lambda statement: statement.size)
-    at_once = chains.sizes_at_once(checked.streams)
+    buckets = 1 << scratch.bits_for(events)
+    at_once = chains.sizes_at_once(checked.streams, buckets)
     for begin in range(0, max(1, len(statements)), at_once):
         some = statements[begin : begin + at_once]
         heads = chains.Heads(some)
         walk = partial(chains.walk, pages, [statement.size for statement in some])
-        for walked in hands.answers(walk, range(scratch.BUCKETS)):
+        for walked in hands.answers(walk, range(buckets)):
             heads.add(walked.heads)
             if begin == 0:
                 checked.doubts.take(walked.doubts)

@@ -10,7 +10,7 @@ from shared.transparency.checking import ProofRefused, check_inclusion
 from shared.transparency.policy import Policy
 from shared.verifier import pack_list, pack_parts
 from shared.verifier.bodies import Bodies, Facts, parsed
-from shared.verifier.chains import Statement, head_entry, stream_hash
+from shared.verifier.chains import Statement
 from shared.verifier.doubts import Doubt, Doubts, Refused, doubt, refused
 from shared.verifier.export import NO_WITNESS
 from shared.verifier.files import MOST_BODY, MOST_NOTE
@@ -20,6 +20,7 @@ from shared.verifier.pack_parts import Said
 from shared.verifier.proofs import Proof, must_include
 from shared.verifier.report import Part, Report
 from shared.verifier.roots import leaf_of
+from shared.verifier.scratch import HEAD, stream_hash
 from shared.verifier.trust import Signed, signed, without_witness
 from shared.verifier.zips import Zip
 
@@ -208,7 +209,7 @@ def _stream(head: Head, versions: Versions, statement: Statement) -> Iterator[Do
     if head.version not in versions:
         return
     position, last = versions[head.version]
-    entry = head_entry(stream_hash(head.stream), head.version, last.leaf)
+    entry = stream_hash(head.stream) + HEAD.pack(head.version, last.leaf)
     try:
         check_inclusion(leaf_of(entry), head.index, statement.streams, statement.root, head.path)
         if max(versions) > head.version:

@@ -8,8 +8,8 @@ import pytest
 import rfc8785
 
 from shared.contracts.envelope import read
-from shared.verifier.bodies import Bodies, Facts, parsed
-from shared.verifier.doubts import Refused
+from shared.verifier.bodies import Bodies, Written, parsed
+from shared.verifier.doubts import Doubt, Refused, refused
 from tests.unit.verifier.logs import Envelope, some_events
 
 LATEST = "2027-01-01T00:00:00.000000Z"
@@ -18,13 +18,30 @@ GOLDEN_FILES = Path(__file__).parents[2] / "contracts" / "golden"
 GOLDEN = (GOLDEN_FILES / "envelope.bin").read_bytes()
 
 
-def both(body: bytes) -> tuple[Facts | None, Facts | None]:
+class QuickOnly(Bodies):
+    """As `of` is now, but what has no shape that is known is not read at all."""
+
+    def __init__(self, of: Bodies) -> None:
+        self.__dict__.update(of.__dict__)
+
+    def _exactly(self, body: bytes, position: int) -> Written:
+        raise refused("json", position, why="not read")
+
+
+def quickly(bodies: Bodies, *some: bytes) -> list[Written] | None:
+    """None when one of them is not read quickly."""
+    read = QuickOnly(bodies).read(some, 1)
+    return None if any(isinstance(one, Doubt) for one in read) else [one for one in read if not isinstance(one, Doubt)]
+
+
+def both(body: bytes) -> tuple[Written | None, Written | None]:
     """What the quick and what the exact reading say; None for a refusal."""
     try:
         exact = BODIES._exactly(body, 1)
     except Refused:
         exact = None
-    return BODIES._quickly(body), exact
+    quick = quickly(BODIES, body)
+    return quick[0] if quick else None, exact
 
 
 def test_what_our_writers_write_is_read_quickly_and_as_the_kernel_reads_it() -> None:
@@ -128,14 +145,17 @@ def test_what_is_remembered_of_shapes_has_an_end() -> None:
     one = Bodies("/140181101/cases", LATEST)
     for n in range(60):
         one.facts(rfc8785.dumps(envelope({f"n{n}": 1})), 1)
-    assert [len(shapes) for shapes in one._shapes.values()] == [50]
+    assert [len(shapes) for shapes in one._shapes.values()] == [20]
+    late = Bodies("/140181101/cases", "2000-01-01T00:00:00.000000Z")
+    late.read([rfc8785.dumps(envelope({"n": n})) for n in range(60)], 1)
+    assert [len(shapes) for shapes in late._shapes.values()] == [1]
 
 
 def test_a_shape_has_lists_of_any_length_and_texts_of_any_kind() -> None:
     bodies = Bodies("/140181101/cases", LATEST)
     bodies.facts(rfc8785.dumps(envelope({"a": [{"n": 1}, "x"], "t": "矿"})), 1)
     for data in ({"a": ["y"], "t": ""}, {"a": [{"n": -20}, {"n": 0}, "z"], "t": "\U0001f600"}):
-        assert bodies._quickly(rfc8785.dumps(envelope(data))) is not None
+        assert quickly(bodies, rfc8785.dumps(envelope(data)))
     for data in (
         {"a": [], "t": ""},
         {"a": [{"m": 1}], "t": ""},
@@ -143,19 +163,54 @@ def test_a_shape_has_lists_of_any_length_and_texts_of_any_kind() -> None:
         {"a": ["x"]},
         {"a": ["x"], "t": "\\"},
     ):
-        assert bodies._quickly(rfc8785.dumps(envelope(data))) is None
+        assert quickly(bodies, rfc8785.dumps(envelope(data))) is None
 
 
 def test_a_shape_takes_no_number_and_no_time_that_is_none() -> None:
     bodies = Bodies("/140181101/cases", LATEST)
     body = rfc8785.dumps(envelope({"n": 7}))
     bodies.facts(body, 1)
-    assert bodies._quickly(body.replace(b'"n":7}', b'"n":8}')) is not None
+    assert quickly(bodies, body.replace(b'"n":7}', b'"n":8}'))
     for number in (b"07", b"-0", b"+7", b"7.0", b"1e2", b"1234567890123456"):
-        assert bodies._quickly(body.replace(b'"n":7}', b'"n":' + number + b"}")) is None
+        assert quickly(bodies, body.replace(b'"n":7}', b'"n":' + number + b"}")) is None
     recorded = json.loads(body)["recordedat"].encode()
     with pytest.raises(Refused):
         bodies.facts(body.replace(recorded, b"2017-13-01" + recorded[10:]), 1)
+
+
+def test_many_are_read_as_each_alone_is() -> None:
+    """Good ones and bad ones of several types mixed, in any company."""
+    chosen = random.Random(41)
+    wholes = [GOLDEN, *some_events(8).bodies]
+    for _ in range(150):
+        some = [chosen.choice(wholes) for _ in range(chosen.randint(1, 40))]
+        if chosen.random() < 0.7:
+            some[chosen.randrange(len(some))] = mutants(chosen.choice(wholes), chosen)
+        assert BODIES.read(some, 1) == [BODIES.read([body], nth)[0] for nth, body in enumerate(some, 1)]
+
+
+def test_bodies_that_hide_others_behind_a_line_break_are_not_counted_for_one_that_is_bad() -> None:
+    """Two lines in one body and none in another would be as many as there are bodies."""
+    bodies = Bodies("/140181101/cases", LATEST)
+    one, other = some_events(2).bodies[:2]
+    assert quickly(bodies, *[one] * 2) is None
+    bodies.read([one, other], 1)
+    for hidden in (one + b"\n" + one, b"\n" + one, one + b"\n"):
+        for some in ([hidden, one[:-1]], [one[:-1], hidden], [hidden]):
+            assert all(isinstance(each, Doubt) for each in bodies.read(some, 1))
+
+
+def test_versions_and_times_are_looked_at_also_in_what_is_read_quickly() -> None:
+    bodies = Bodies("/140181101/cases", "2018-02-11T04:05:00.000000Z")
+    bodies.read([GOLDEN], 1)
+    assert quickly(bodies, GOLDEN)
+    for wrong, code in (
+        (GOLDEN.replace(b'"recordedat":"2018', b'"recordedat":"2019'), "late"),
+        (rfc8785.dumps(json.loads(GOLDEN) | {"version": 1}), "first"),
+    ):
+        for some in ([wrong], [GOLDEN, wrong], [wrong, GOLDEN]):
+            said = bodies.read(some, 1)
+            assert [one.code for one in said if isinstance(one, Doubt)] == [code]
 
 
 def test_what_was_parsed_is_what_stands_there() -> None:
