@@ -24,9 +24,12 @@ from shared.contracts.event import Event
 from shared.decider import Actor, Command, Decider
 from shared.errors import (
     IdempotencyMismatch,
+    NotFound,
+    NotPermitted,
     NotReady,
     OccurredInFuture,
     Refusal,
+    TooMuchForOneRecord,
     UniqueConflict,
     VersionConflict,
 )
@@ -64,6 +67,8 @@ LOST = (
     OSError,  # and with it ConnectionError and TimeoutError
 )
 """The database is away for a moment. Whether a commit that was under way stands is not known."""
+NO = (Refusal, VersionConflict, NotFound, NotPermitted)
+"""What nobody hears before their command id was looked up: it may speak of what the command itself did when it was first sent."""
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 """The transaction is gone and may simply be done again; the last one follows a swap of read models with other columns."""
 
@@ -107,6 +112,9 @@ class Answer:
 Terms = Callable[[Tx, Actor, datetime], Awaitable[tuple[Any, str | None]]]
 """Gives the terms a decider sees and the version of the plan in force."""
 
+Work = Callable[[Tx], Awaitable[Sequence[Recorded[Any]]]]
+"""What is done in the transaction that it is given; the events it added."""
+
 
 @dataclass
 class App:
@@ -131,26 +139,55 @@ class App:
         return await self.handle_all([command], cause)
 
     async def handle_all(self, commands: Sequence[Command], cause: Cause) -> Answer:
-        """Several commands, all or nothing; the answer speaks of the last. `expected_version` binds the first.
+        """Several commands, all or nothing; the answer speaks of the last. `expected_version` binds the first."""
+
+        async def execute(tx: Tx) -> list[Recorded[Any]]:
+            done: list[Recorded[Any]] = []
+            for nth, command in enumerate(commands):
+                expected = cause.expected_version if nth == 0 else None
+                done += await self.execute(tx, command, replace(cause, expected_version=expected))
+            return done
+
+        return await self.once(commands[-1].stream_id, execute, cause)
+
+    async def handle_made(self, make: Callable[[], Awaitable[Command]], cause: Cause) -> Answer:
+        """The command that `make` gives, after it has looked up what only tables know. Raises what `make` raises, too.
+
+        What a command did may be what `make` says no to when it is sent again: then its first answer is given, not the no.
+        """
+        try:
+            command = await make()
+        except NO:
+            if (first := await self._done_meanwhile(cause)) is None:
+                raise
+            return self._given(first)
+        return await self.handle(command, cause)
+
+    async def once(self, stream_id: str, work: Work, cause: Cause) -> Answer:
+        """`work`, in a transaction of its own, once for each command id; the answer speaks of `stream_id`.
 
         A command that was sent again while its first sending still ran may meet what that one did, and would be refused for it:
         therefore nobody hears a no before the command id was looked up once more.
         """
         try:
-            answer = await self._tried(commands, cause)
-        except (Refusal, VersionConflict):
+            answer = await self._tried(stream_id, work, cause)
+        except NO:
             if (meanwhile := await self._done_meanwhile(cause)) is None:
                 raise
             answer = meanwhile
+        return self._given(answer)
+
+    def _given(self, answer: Answer) -> Answer:
         self.appended.ring()
         note_recorded(answer.facts)
         return answer
 
-    async def _tried(self, commands: Sequence[Command], cause: Cause) -> Answer:
+    async def _tried(self, stream_id: str, work: Work, cause: Cause) -> Answer:
         unique_conflicts = 0
+        tried: list[Answer] = []
         for attempt in range(TRIES):
             try:
-                return await self._once(commands, cause)
+                return await self._once(stream_id, work, cause, tried)
             except VersionConflict:
                 if attempt == TRIES - 1 or cause.expected_version is not None:
                     raise
@@ -166,7 +203,7 @@ class App:
                     raise NotReady(f"the database of {self.service} does not answer") from error
                 await asyncio.sleep(0.1 * 2**attempt)
             await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))
-        raise VersionConflict(commands[0].stream_id)
+        raise VersionConflict(stream_id)
 
     async def _done_meanwhile(self, cause: Cause) -> Answer | None:
         """Raises NotReady where nobody can know: then a no may be wrong."""
@@ -176,20 +213,19 @@ class App:
         except LOST as error:
             raise NotReady(f"the database of {self.service} does not answer") from error
 
-    async def _once(self, commands: Sequence[Command], cause: Cause) -> Answer:
+    async def _once(self, stream_id: str, work: Work, cause: Cause, tried: list[Answer]) -> Answer:
+        """`tried`: the answers of earlier rounds, one of which may stand although its commit was not heard of; events are salted,
+        so that no other sending has the same leaves."""
         async with self.pool.acquire() as connection, connection.transaction():
             tx = Tx(connection)
             if first := await self._first_answer(tx, cause):
-                return first
+                return next((mine for mine in tried if mine.facts and mine.facts == first.facts), first)
             await tx.one(TAKE_APPENDING, (APPENDING,))
-            done: list[Recorded[Any]] = []
-            for nth, command in enumerate(commands):
-                expected = cause.expected_version if nth == 0 else None
-                done += await self.execute(tx, command, replace(cause, expected_version=expected))
-            answer = await self._answer(tx, commands[-1].stream_id, done, cause)
+            answer = await self._answer(tx, stream_id, await work(tx), cause)
             await tx.run(
                 KEEP_ANSWER, (cause.command_id, cause.body_hash, answer.stream_id, answer.version, answer.events)
             )
+            tried.append(answer)
             return answer
 
     async def execute(self, tx: Tx, command: Command, cause: Cause, now: datetime | None = None) -> list[Recorded[Any]]:
@@ -219,7 +255,11 @@ class App:
             for event in events:
                 version += 1
                 header = self._header(event, stream_id, version, occurred_at, now, cause, plan_version)
-                body = write(header, await self.sealer.seal(event, stream_id), prev, os.urandom(16))
+                sealed = await self.sealer.seal(event, stream_id)
+                try:
+                    body = write(header, sealed, prev, os.urandom(16))
+                except ValueError as error:
+                    raise TooMuchForOneRecord() from error
                 recorded.append(read(body))
                 prev = recorded[-1].leaf
             await event_store.append(

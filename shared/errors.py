@@ -58,6 +58,11 @@ class UniqueConflict(Refusal):
     Somebody registered the same thing a moment ago. Reload and try again."""
 
 
+class TooMuchForOneRecord(Refusal):
+    """内容太长，或有数字太大，一条记录装不下。请缩短，或分成几条。
+    This is too long for one record, or a number in it is too large. Shorten it, or send it in parts."""
+
+
 class NoPlanInForce(Refusal):
     """实施方案尚未生效，暂不能办理。
     No plan is in force yet, so this cannot be done."""

@@ -1,8 +1,8 @@
 """Reactions: an event, own or foreign, becomes a command. One transaction an event, the mark first.
 
 A conflict, a deadlock or a lost connection is done again from the mark and never parked. A refusal that the reaction does not
-expect, and an event that cannot be read, is parked in that same transaction; later events of the same subject queue behind it,
-in order, and others go on. At all times: applied + parked + queued = mark.
+expect, an event that cannot be read, and one with a value that no table takes, is parked in that same transaction; later events
+of the same subject queue behind it, in order, and others go on. At all times: applied + parked + queued = mark.
 """
 
 import asyncio
@@ -45,7 +45,10 @@ HOLD_MARK = "SELECT FROM work.mark WHERE follower = 'reactions' AND source = $1 
 NOT_APPLIED = "UPDATE work.mark SET applied = applied - 1 WHERE follower = 'reactions' AND source = $1"
 SUBJECTS = "SELECT DISTINCT reaction, subject FROM work.parked WHERE state <> 'done'"
 DONE = "UPDATE work.parked SET state = 'done', attempts = attempts + 1 WHERE parked_id = $1"
-STILL = "UPDATE work.parked SET state = 'parked', reason = $2, attempts = attempts + 1 WHERE parked_id = $1"
+# After the rollback, so no longer under the mark: somebody may have got it done, or dismissed it, in between.
+STILL = """
+UPDATE work.parked SET state = 'parked', reason = $2, attempts = attempts + 1 WHERE parked_id = $1 AND state <> 'done'
+"""
 # The event counts as applied when the last of its reactions is done.
 APPLY_PARKED = """
 UPDATE work.mark SET applied = applied + 1 WHERE follower = 'reactions' AND source = $1 AND NOT EXISTS (
@@ -192,6 +195,8 @@ class Reactor:
                 return
             except Refusal as refusal:
                 raise _Refused(reaction.name, f"{refusal.rule} {refusal.facts or ''}".strip()) from refusal
+            except asyncpg.DataError as error:  # what the event says cannot be kept here, now or later: others go on
+                raise _Refused(reaction.name, type(error).__name__) from error
             except asyncpg.UniqueViolationError as clash:
                 # A reservation that was taken a moment before: once more, then it is a refusal.
                 here = (event.position, reaction.name)

@@ -25,7 +25,10 @@ SET_MARK = """
 UPDATE work.mark SET lineage = $3, applied = applied + ($4 - position), position = $4 WHERE follower = $1 AND source = $2
 """
 
-ONE_REBUILD = "SELECT pg_try_advisory_xact_lock(hashtext('minewatch rebuild'))"
+# Who rebuilds holds both as long as it lasts, the second from when nobody clears any more: a clearing is no rebuild.
+ONE_REBUILD = "SELECT pg_try_advisory_lock(hashtext('minewatch rebuild'))"
+FILL_SHADOW = "SELECT pg_advisory_lock(hashtext('minewatch shadow'))"
+CLEAR_SHADOW = "SELECT pg_try_advisory_xact_lock(hashtext('minewatch shadow'))"
 SHADOWS = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'shadow'"
 
 Progress = Callable[[str, int, int], None]
@@ -46,7 +49,7 @@ async def clear_shadow(tx: Tx) -> None:
 
     Not while a rebuild is under way.
     """
-    if await tx.value(ONE_REBUILD):
+    if await tx.value(CLEAR_SHADOW):
         for row in await tx.all(SHADOWS):
             await tx.run(f'DROP TABLE IF EXISTS shadow."{row["name"]}" CASCADE')
 

@@ -36,7 +36,7 @@ from shared.reaction import Reactions, Reactor
 from shared.read_model import ReadModel, outgrown, tables_of
 from shared.receiver import Receiver
 from shared.relay import Relay
-from shared.replay import Progress, Replay, clear_shadow
+from shared.replay import FILL_SHADOW, ONE_REBUILD, Progress, Replay, clear_shadow
 from shared.retention import Retention, Tidying
 from shared.sealer import ServiceSealer
 from shared.sequencer import Sequencer
@@ -246,8 +246,9 @@ class Service:
         card = self.card
         try:
             async with pool.acquire() as alone:
-                if not await alone.fetchval("SELECT pg_try_advisory_lock(hashtext('minewatch rebuild'))"):
+                if not await alone.fetchval(ONE_REBUILD):
                     raise NotReady(f"another rebuild of {self.name} is under way")
+                await alone.execute(FILL_SHADOW)
                 replay = Replay(self.name, pool, self.sealer, card.inline, card.projections, list(card.consumes()))
                 await replay.fill(progress)
                 await replay.swap()

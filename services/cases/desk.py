@@ -6,7 +6,7 @@ import asyncpg
 from services.cases import hazard_commands as ask
 from services.cases.read_models import hazard_line, register_no, site_line
 from services.cases.sight import sight_of
-from services.cases.site import RegisterSite, SiteUnknown
+from services.cases.site import OfSite, RegisterSite, SiteUnknown
 from shared.app import Answer
 from shared.decider import Actor
 from shared.errors import NotFound, UniqueConflict
@@ -19,12 +19,15 @@ TRIES = 5
 
 async def about_hazard(at: Door, call: Call, command: ask.OfHazard) -> Answer:
     """Raises NotFound for a hazard the caller may not know of, ResponsibleUnknown, SiteUnknown, and what App.handle raises."""
-    async with at.reading() as tx:
-        line = await hazard_line.one(tx, command.hazard)
-        if line is None or not sight_of(call.who).covers(line):
-            raise NotFound(command.hazard)
-        completed = await _looked_up(at, tx, call.who, command)
-    return await at.app.handle(completed, call.cause)
+
+    async def completed() -> ask.OfHazard:
+        async with at.reading() as tx:
+            line = await hazard_line.one(tx, command.hazard)
+            if line is None or not sight_of(call.who).covers(line):
+                raise NotFound(command.hazard)
+            return await _looked_up(at, tx, call.who, command)
+
+    return await at.app.handle_made(completed, call.cause)
 
 
 async def _looked_up(at: Door, tx: Tx, who: Actor, command: ask.OfHazard) -> ask.OfHazard:
@@ -66,6 +69,17 @@ async def register_site(at: Door, call: Call, wish: RegisterSite) -> Answer:
         except UniqueConflict as taken:
             conflict = taken
     raise conflict
+
+
+async def about_site(at: Door, call: Call, command: OfSite) -> Answer:
+    """Raises NotFound for a site the caller may not know of, and what App.handle raises."""
+
+    async def seen() -> OfSite:
+        async with at.reading() as tx:
+            await site_seen(tx, call.who, command.site)
+        return command
+
+    return await at.app.handle_made(seen, call.cause)
 
 
 async def site_seen(tx: Tx, who: Actor, site: str) -> asyncpg.Record:

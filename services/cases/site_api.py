@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import asyncpg
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.cases.desk import names_of, register_site, site_seen
+from services.cases.desk import about_site, names_of, register_site, site_seen
 from services.cases.read_models import open_hazard, site_line
 from services.cases.site import AssignKeeper, CorrectSite, EnterSiteInError, OfSite, RegisterSite
 from services.cases.site_bodies import Keeper, SiteCorrection, SiteInError, SiteLine, SitePage, SiteRegistration
@@ -76,9 +76,7 @@ async def register_a_site(body: SiteRegistration, response: Response, at: AtDoor
 
 
 async def _do(command: OfSite, response: Response, at: Door, call: Call) -> Accepted:
-    async with at.reading() as tx:
-        await site_seen(tx, call.who, command.site)
-    return accepted(await at.app.handle(command, call.cause), response)
+    return accepted(await about_site(at, call, command), response)
 
 
 @router.post("/{site}/keepers", status_code=201)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.cases.site import KeeperKind
 from shared.contracts.event import Code, Id
 from shared.contracts.parts import Place, Value
+from shared.web.sent import SentPlace
 
 Reason = Annotated[str, Field(max_length=1000)]
 
@@ -21,7 +22,7 @@ class SiteRegistration(_Body):
     category: Code
     village: Code
     name: Annotated[str, Field(max_length=100)]
-    place: Place | None = None
+    place: SentPlace | None = None
     key: bool = False
 
 

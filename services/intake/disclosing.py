@@ -4,7 +4,7 @@ What is opened lives in the answer alone: no table, no log, no cache holds it, n
 before anything is shown; one that is refused or fails shows nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 
@@ -12,12 +12,12 @@ from services.intake.disclosure import CUSTODIAN, OpenDisclosure, Trouble
 from services.intake.read_models import disclosure_line, tip_line
 from services.intake.words import informant_of
 from shared import event_store
-from shared.app import LOST
+from shared.app import LOST, TRIES, Answer
 from shared.contracts.envelope import read
 from shared.contracts.event import text_of
 from shared.contracts.intake.disclosure import DisclosureOpened, DisclosureOpeningFailed, DisclosureOpeningRefused
 from shared.contracts.intake.tip import TipReceived
-from shared.errors import NotPermitted, Refusal
+from shared.errors import NotPermitted, Refusal, VersionConflict
 from shared.identity.key_store import WrongMasterKey
 from shared.identity.sealing import open_many
 from shared.web.door import Call, Door
@@ -53,13 +53,12 @@ class Identity:
 
 async def open_identity(at: Door, disclosure: str, call: Call) -> Identity:
     """Raises OpeningBarred, IdentityAway, IdentityGone, ShownBefore, NotFound, and NotPermitted for a wrong post."""
-    found, trouble = await _looked_up(at, disclosure) if call.who.post == CUSTODIAN else (None, None)
-    answer = await at.app.handle(OpenDisclosure(disclosure=disclosure, trouble=trouble), call.cause)
-    if answer.repeated:
-        raise ShownBefore()
+    found, answer = await _tried(at, disclosure, call)
     async with at.reading() as tx:
         history = await event_store.load(tx, answer.stream_id)
     match read(history[answer.version - 1].body).event:
+        case DisclosureOpened() if answer.repeated:
+            raise ShownBefore()
         case DisclosureOpened() if found is not None:
             return found
         case DisclosureOpeningRefused(why="wrong_post"):
@@ -75,24 +74,40 @@ async def open_identity(at: Door, disclosure: str, call: Call) -> Identity:
     raise IdentityAway()
 
 
-async def _looked_up(at: Door, disclosure: str) -> tuple[Identity | None, Trouble | None]:
-    """The identity of an approved request, or what stands in its way. Raises NotFound."""
+async def _tried(at: Door, disclosure: str, call: Call) -> tuple[Identity | None, Answer]:
+    """The identity, if it lies ready, and the try. An approval that came after the look is not used up by it: look again."""
+    if call.who.post != CUSTODIAN:
+        return None, await at.app.handle(OpenDisclosure(disclosure=disclosure), call.cause)
+    for _ in range(TRIES):
+        version, found, trouble = await _looked_up(at, disclosure)
+        seen = call.cause if call.cause.expected_version is not None else replace(call.cause, expected_version=version)
+        try:
+            return found, await at.app.handle(OpenDisclosure(disclosure=disclosure, trouble=trouble), seen)
+        except VersionConflict:
+            if seen is call.cause:
+                raise
+    raise VersionConflict(disclosure)
+
+
+async def _looked_up(at: Door, disclosure: str) -> tuple[int, Identity | None, Trouble | None]:
+    """The request's version; and if it is approved, the identity, or what stands in its way. Raises NotFound."""
     async with at.reading() as tx:
         line = await disclosure_line.one(tx, disclosure)
+        version: int = line["version"]
         if line["state"] != "approved":
-            return None, None
+            return version, None, None
         erased = (await tip_line.one(tx, line["tip"]))["erasure"] == "erased"
         closed = await informant_of(tx, line["tip"])
     if at.custodian is None:
-        return None, "no_keys_here"
+        return version, None, "no_keys_here"
     try:
         [opened] = await open_many([(closed, f"tip-{line['tip']}")], at.custodian)
     except WrongMasterKey:
-        return None, "wrong_master_key"
+        return version, None, "wrong_master_key"
     except (asyncpg.PostgresError, *LOST):
-        return None, "keys_away"
+        return version, None, "keys_away"
     assert isinstance(opened, TipReceived)
     name, contact = text_of(opened.name), text_of(opened.contact)
     if (name is None and closed.name is not None) or (contact is None and closed.contact is not None):
-        return None, "erased" if erased else "does_not_open"
-    return Identity(name, contact), None
+        return version, None, "erased" if erased else "does_not_open"
+    return version, Identity(name, contact), None

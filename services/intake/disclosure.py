@@ -174,11 +174,12 @@ def _request(command: RequestDisclosure, state: Disclosure, terms: Terms) -> lis
 
 
 def _close(command: CloseDisclosure, state: Disclosure, terms: Terms) -> list[Event]:
-    """By the erasure itself, or by a person."""
-    who = ITSELF if terms.actor.person == ITSELF else in_person(terms.actor)
+    """By the erasure itself, or by a person. The erasure leaves alone what was decided after it looked which are not."""
+    by_itself = terms.actor.person == ITSELF
+    who = ITSELF if by_itself else in_person(terms.actor)
     if not command.erased:
         raise IdentityNotErased()
-    if state.state not in ("requested", "closed"):
+    if state.state not in ("requested", "closed") and not by_itself:
         raise DisclosureDecided()
     return [DisclosureClosed(closed_by=who, why="erased")] if state.state == "requested" else []
 

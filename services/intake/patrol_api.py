@@ -31,7 +31,7 @@ from services.intake.read_models import patrol_finding, patrol_line, steps
 from services.intake.route import MAX_BYTES, MEDIA_TYPE, RouteNotKept, RouteTooLarge, Track, geojson, track_of
 from shared.contracts.event import Code
 from shared.contracts.intake.patrol import Route
-from shared.decider import Actor
+from shared.decider import Actor, Command
 from shared.errors import NotFound, NotPermitted
 from shared.ids import derived
 from shared.web.door import Accepted, Call, Door, accepted, call, door, reader
@@ -133,17 +133,23 @@ async def _kept(at: Door, sha256: str) -> bytes:
 @router.post("/patrols/{patrol}/corrections", status_code=201)
 async def correct_patrol(patrol: UUID, body: Correction, response: Response, at: AtDoor, call: Planner) -> Accepted:
     """Corrects one field of the record with a reason; `finding.2.violation` names a field of finding 2."""
-    await _visible(at, call.who, str(patrol))
     if body.field == "village":
         own_village(call.who, body.value.code)
-    return accepted(await at.app.handle(CorrectPatrol(patrol=str(patrol), **dict(body)), call.cause), response)
+    return await _do(CorrectPatrol(patrol=str(patrol), **dict(body)), response, at, call)
 
 
 @router.post("/patrols/{patrol}/entered-in-error", status_code=201)
 async def enter_patrol_in_error(patrol: UUID, body: InError, response: Response, at: AtDoor, call: Planner) -> Accepted:
     """Marks the whole record as a mistake, with a reason."""
-    await _visible(at, call.who, str(patrol))
-    return accepted(await at.app.handle(EnterPatrolInError(patrol=str(patrol), **dict(body)), call.cause), response)
+    return await _do(EnterPatrolInError(patrol=str(patrol), **dict(body)), response, at, call)
+
+
+async def _do(command: CorrectPatrol | EnterPatrolInError, response: Response, at: Door, call: Call) -> Accepted:
+    async def seen() -> Command:
+        await _visible(at, call.who, command.patrol)
+        return command
+
+    return accepted(await at.app.handle_made(seen, call.cause), response)
 
 
 async def _visible(at: Door, who: Actor, patrol: str) -> asyncpg.Record:

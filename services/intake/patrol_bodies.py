@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.intake.route import MAX_BYTES
 from shared.contracts.event import Code, Id
-from shared.contracts.parts import Place, Value
+from shared.contracts.parts import Value
+from shared.web.sent import SentPlace
 
 
 class _Body(BaseModel):
@@ -31,14 +32,14 @@ class PatrolStart(_Body):
 
     village: Code | None = None
     unit: Code | None = None
-    place: Place | None = None
+    place: SentPlace | None = None
     occurred_at: AwareDatetime | None = None
 
 
 class FindingBody(_Body):
     site: Id | None = None
     category: Code
-    place: Place | None = None
+    place: SentPlace | None = None
     violation: Code
     mineral: Code | None = None
     modus: Code | None = None

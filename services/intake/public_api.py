@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake import reception
 from services.intake.tip_commands import SupplementTip
 from shared.contracts.event import Code
-from shared.contracts.parts import Place
 from shared.errors import NoPlanInForce
 from shared.web.door import Call, Door, caller, door, open_call
 from shared.web.preconditions import etag
+from shared.web.sent import SentPlace
 
 router = APIRouter(prefix="/intake/v1/public", tags=["public"])
 
@@ -31,7 +31,7 @@ class PublicTip(BaseModel):
 
     words: Words
     village: Code | None = None
-    place: Place | None = None
+    place: SentPlace | None = None
     live: Annotated[bool, Field(description="It is going on right now.")] = False
     anonymous: bool = True
     name: Annotated[str, Field(max_length=100)] | None = None

@@ -9,6 +9,7 @@ from services.intake.tip_commands import CloseReason, ForwardReason, Result
 from shared.contracts.event import Code, Id
 from shared.contracts.parts import Place, Value
 from shared.web.door import Accepted
+from shared.web.sent import SentPlace
 
 Text = Annotated[str, Field(max_length=2000)]
 Reason = Annotated[str, Field(max_length=1000)]
@@ -26,7 +27,7 @@ class TipKeyedIn(_Body):
     anonymous: bool = True
     live: bool = False
     village: Code | None = None
-    place: Place | None = None
+    place: SentPlace | None = None
     name: Annotated[str, Field(max_length=100)] | None = None
     contact: Annotated[str, Field(max_length=200)] | None = None
     occurred_at: AwareDatetime | None = None
@@ -42,7 +43,7 @@ class Verification(_Body):
     result: Result
     village: Code | None = None
     site: Id | None = None
-    place: Place | None = None
+    place: SentPlace | None = None
     category: Code | None = None
     violation: Code | None = None
     mineral: Code | None = None

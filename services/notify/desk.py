@@ -1,5 +1,6 @@
 """What the API and the pages do alike: who may see which message, and a dead letter tried once more."""
 
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -7,6 +8,7 @@ import asyncpg
 from services.notify.message_commands import ChannelSettled, MessageWithdrawn
 from services.notify.read_models import message_line
 from services.notify.writing import STREAM
+from shared.contracts.envelope import Recorded
 from shared.decider import Actor
 from shared.delivery_rows import delivery_id_of, reopen, state_of
 from shared.errors import NotFound, NotPermitted
@@ -45,17 +47,22 @@ async def seen(tx: Tx, who: Actor, message: UUID) -> asyncpg.Record:
 async def try_again(at: Door, call: Call, message: UUID, channel: str) -> None:
     """One more attempt for what was given up; when it is open already, nothing. The attempt itself is the event.
 
-    Raises NotFound, MessageWithdrawn, ChannelSettled.
+    Asked again with the same command id, nothing either, however that attempt ended. Raises NotFound, MessageWithdrawn,
+    ChannelSettled.
     """
-    delivery_id = delivery_id_of(f"{STREAM}{message}", channel)
-    async with at.writing() as tx:
+    stream = f"{STREAM}{message}"
+    delivery_id = delivery_id_of(stream, channel)
+
+    async def work(tx: Tx) -> list[Recorded[Any]]:
         line = await seen(tx, call.who, message)
         if line["withdrawn_at"] is not None:
             raise MessageWithdrawn(message=str(message))
-        if await reopen(tx, delivery_id, call.cause.correlation_id):
-            return
-        state = await state_of(tx, delivery_id)
-    if state is None:
-        raise NotFound(channel)
-    if state == "done":
-        raise ChannelSettled(channel=channel)
+        if not await reopen(tx, delivery_id, call.cause.correlation_id):
+            state = await state_of(tx, delivery_id)
+            if state is None:
+                raise NotFound(channel)
+            if state == "done":
+                raise ChannelSettled(channel=channel)
+        return []
+
+    await at.app.once(stream, work, call.cause)

@@ -7,15 +7,19 @@ from functools import cached_property
 from typing import Literal
 
 from shared.decider import Actor
-from shared.errors import MinewatchError
+from shared.errors import Refusal
 from shared.plan.calendar import FIXED, Calendar, at, days_of, reckoned, town_day
 from shared.plan.model import Channel, Figure, Keepers, Named, Person, Plan, Rule
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class RuleNotInForce(MinewatchError):
-    """The plan has no such rule, none that held at that time, or it is a threshold and no term."""
+class RuleNotInForce(Refusal):
+    """实施方案没有规定这项期限，或当日尚未生效，暂不能办理。请核对方案的 rules。
+    The plan gives no such term, or none that holds on that day, so this cannot be done. See the plan's rules.
+
+    Or the rule is a threshold and no term.
+    """
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ class PlanTerms:
         for row in self._rules.get(code, ()):
             if row.from_on <= day and (row.until_on is None or day <= row.until_on):
                 return row
-        raise RuleNotInForce(f"{self.version}: no rule {code} on {day}")
+        raise RuleNotInForce(rule=code, on=day.isoformat(), plan=self.version)
 
     @cached_property
     def _rules(self) -> Mapping[str, list[Rule]]:
@@ -181,7 +185,7 @@ class PlanTerms:
         """
         ends = reckoned(self.rule(rule, start), start, self.calendar)
         if not ends:
-            raise RuleNotInForce(f"{self.version}: {rule} is a threshold and no term")
+            raise RuleNotInForce(rule=rule, plan=self.version)
         return ends
 
     @cached_property

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from shared.app import LOST
+from shared.app import AGAIN, LOST
 from shared.errors import MinewatchError
 from shared.web import as_of, problems
 from shared.web.as_of import AsOf
@@ -20,8 +21,9 @@ from shared.web.problems import Problem
 from shared.web.rendering import frame_of
 
 VERSION = "1"
-AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, TimeoutError)
-"""A missing file or template is an OSError too, and no reason to ask again later."""
+AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, TimeoutError, *AGAIN)
+"""A missing file or template is an OSError too, and no reason to ask again later. AGAIN: a reader that met a swap of read models,
+and had to give way."""
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -61,6 +63,7 @@ def make_web_app(
     app.add_exception_handler(MinewatchError, problems.on_minewatch_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_exception)
+    app.add_exception_handler(asyncpg.DataError, problems.on_unfit_value)
     for kind in AWAY:
         app.add_exception_handler(kind, problems.on_lost_connection)
     app.include_router(health_routes(ready), prefix=f"/{name}")

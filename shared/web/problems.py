@@ -21,10 +21,11 @@ from shared.errors import (
     NotSignedIn,
     Refusal,
     StreamNotFound,
+    TooMuchForOneRecord,
     VersionConflict,
     own_words,
 )
-from shared.telemetry import correlation, log
+from shared.telemetry import correlation, log, places
 from shared.web.language import says
 from shared.web.remedies import Complaint, complaints_of
 from shared.web.rendering import page, wants_page
@@ -36,6 +37,7 @@ AGAIN_AFTER = "5"
 STATUS: Mapping[type[MinewatchError], int] = {
     StreamNotFound: 404,
     AuditorChangesNothing: 403,
+    TooMuchForOneRecord: 422,
     Refusal: 409,
     NotSignedIn: 401,
     NotPermitted: 403,
@@ -56,6 +58,11 @@ HTTP: Mapping[int, tuple[str, str]] = {
     500: ("系统出错，这次操作没有完成。请稍后再试。", "Something broke, and this was not done. Try again later."),
     503: ("服务暂时不能办理，请稍后再试。", "The service cannot do this at the moment. Try again shortly."),
 }
+
+UNFIT = (
+    "有一项内容不能保存：数字太大，或文字中含有不可见的控制符。",
+    "Something that was sent cannot be kept: a number is too large, or a text holds an invisible control character.",
+)
 
 
 class BadRequest(MinewatchError):
@@ -138,9 +145,15 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_lost_connection(request: Request, error: Exception) -> Response:
-    """The database went away under a reading route; writing routes try again by themselves."""
+    """The database went away under a reading route, or took its transaction; writing routes try again by themselves."""
     log("web").warning("lost", error=type(error).__name__)
     return _answer(request, 503, "not-ready", HTTP[503], headers={"Retry-After": AGAIN_AFTER})
+
+
+async def on_unfit_value(request: Request, error: Exception) -> Response:
+    """A number too large or a text with a NUL, which only the database minded. Which field it was is not known here."""
+    log("web").warning("unfit", error=type(error).__name__, at=places(error))
+    return _answer(request, 422, "unfit-value", UNFIT)
 
 
 def broken(request: Request) -> Response:

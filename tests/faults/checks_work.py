@@ -61,7 +61,7 @@ async def deadlines(town: DrillTown, records: Records) -> AsyncIterator[str]:
         if not book.card.timers.handlers:
             continue
         async with opened(town, name) as service:
-            for what in _standing(book, town.now(name)):
+            for what in _standing(book, records.read_at[name]):
                 yield f"deadlines: {name}: {what}"
             for due in _gone(book, records.poisoned):
                 if what := await _lost(service, book, due):

@@ -142,7 +142,10 @@ class Drill:
         elif step.target.startswith("postgres"):
             async with town.at(town.postgres):
                 chosen = random.Random(f"{self.schedule.seed} {step.at}")
-                town.kill_postgres() if step.target == "postgres" else town.kill_a_backend(chosen)
+                if step.target == "postgres":
+                    town.kill_postgres()
+                else:
+                    await town.kill_a_backend(chosen)
         elif step.target == "everything":
             async with town.at(town.nats), town.at(town.postgres):
                 for name in list(town.supervisor.running):
@@ -282,7 +285,7 @@ async def _run(
         for name in await town.supervisor.hold(town.processes, polite=True):
             report.wrong.append(f"{name} did not end well when it was asked to")
         report.wrong += await check_all(town, drill.ledger, mailbox)
-        report.wrong += outcries(folder / "logs", town.restores)
+        report.wrong += outcries(folder / "logs", town.restores, town.relapses)
         if (armed := schedule.counts()["point"]) >= len(town.processes):
             names = [point for points in POINTS.values() for point in points]
             missed = [name for name in names if not any(point.startswith(name) for point in report.points)]

@@ -56,6 +56,10 @@ class Hatchery:
         """Waits for the end of a child; its exit code, negative for a signal."""
         return await asyncio.shield(self._codes[pid])
 
+    def ended_with(self, pid: int) -> int | None:
+        """The code of a child that is gone, None while it is there."""
+        return self._codes[pid].result() if self._codes[pid].done() else None
+
     async def clear(self) -> None:
         """Kills every child that is left, and waits until it is gone."""
         for pid in list(self._names):

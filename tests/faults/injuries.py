@@ -6,6 +6,7 @@ A stream is a copy, so none of these may lose an event.
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nats.errors
@@ -51,11 +52,14 @@ async def _to_the_store(town: Town, step: Step) -> None:
         async with town.at(town.nats):
             await asyncio.to_thread(_clear, town.nats.folder)
             await asyncio.sleep(1)
+    began = datetime.now(UTC)
     async with town.nats_down() as store:
         older = _copies(town)[-int(step.parameter) :][:1] if step.kind == "older_folder" else []
         if step.kind == "older_folder" and not older:
             raise NotDone("no copy of the store was made before")
         await asyncio.to_thread(_replace, town, store, older[0] if older else None)
+    if older and any(older[0].stat().st_mtime < restore.accepted.timestamp() for restore in town.restores):
+        town.relapses.append((began, datetime.now(UTC)))
     # A copy's own holes come back with it; whether the relay then keeps or remakes the stream, they may be there.
     for service in SERVICES:
         town.holes(service).clear()

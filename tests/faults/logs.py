@@ -12,25 +12,29 @@ from typing import Any
 from tests.faults.town import Restore
 
 AFTERWARDS = timedelta(seconds=10)
-"""So long after the last reader has accepted a restore may somebody still say that histories differ."""
+"""So long after the last reader has accepted a restore, or streams of before it came back, may somebody still say that histories
+differ."""
+
+Span = tuple[datetime, datetime]
 
 
-def outcries(logs: Path, restores: Sequence[Restore]) -> list[str]:
+def outcries(logs: Path, restores: Sequence[Restore], relapses: Sequence[Span] = ()) -> list[str]:
     """One line for each kind, with how often it was said."""
     found: Counter[str] = Counter()
+    spans = [*((r.began, r.accepted) for r in restores), *relapses]
     for path in sorted(logs.glob("*.log")):
         for line in _lines(path):
-            if line.get("event") in ("part died", "stopped") or _differs(line, restores) or _refused(line):
+            if line.get("event") in ("part died", "stopped") or _differs(line, spans) or _refused(line):
                 what = line.get("reason") or f"{line.get('error')}: {line.get('text')}"
                 found[f"{path.stem}: {line.get('part')} {line['event']}: {what}"] += 1
     return [f"{text} ({times} times)" for text, times in found.items()]
 
 
-def _differs(line: dict[str, Any], restores: Sequence[Restore]) -> bool:
+def _differs(line: dict[str, Any], spans: Sequence[Span]) -> bool:
     if line.get("event") != "history differs":
         return False
     said = datetime.fromisoformat(line["timestamp"])
-    return line.get("part") != "receiver" or not any(r.began <= said <= r.accepted + AFTERWARDS for r in restores)
+    return line.get("part") != "receiver" or not any(began <= said <= ended + AFTERWARDS for began, ended in spans)
 
 
 def _refused(line: dict[str, Any]) -> bool:

@@ -37,6 +37,8 @@ SELECT source, lineage, position, type, body, EXISTS (
 ) AS forgotten FROM record.inbox i ORDER BY source, position
 """
 HEADS = "SELECT position, lineage FROM work.head"
+PATIENCE = 15
+"""So often in a row may a stream give nothing that has more to give."""
 
 
 class DrillTown(Protocol):
@@ -148,7 +150,8 @@ class Mirror:
 
 @dataclass
 class Records:
-    """Everything, of one moment. `mirrors` lacks a service whose stream does not exist; `signing` is None where nobody signs."""
+    """Everything, of one moment. `mirrors` lacks a service whose stream does not exist; `signing` is None where nobody signs;
+    `read_at`: the moment, by each service's clock."""
 
     books: dict[str, Book]
     mirrors: dict[str, Mirror]
@@ -156,6 +159,7 @@ class Records:
     poison: list[Poison]
     restores: list[Restore]
     signing: Signing | None = None
+    read_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def poisoned(self) -> frozenset[UUID]:
@@ -175,12 +179,13 @@ async def read_all(town: DrillTown, services: tuple[str, ...] = (), tries: int =
     """Reads logs, inboxes and streams until nothing moved meanwhile, of all services of the town or some. Raises NeverStill."""
     services = services or town.services
     for _ in range(tries):
-        before = await _heads(town, services)
+        before, read_at = await _heads(town, services), {name: town.now(name) for name in services}
         books = {name: await _book(town.dsn(name), name) for name in services}
         mirrors = await _mirrors(town, services)
         if before == await _heads(town, services):
             signing = read_signing(*town.signing) if town.signing is not None else None
-            return Records(books, mirrors, town.jurisdiction, list(town.poison), list(town.restores), signing)
+            restores = list(town.restores)
+            return Records(books, mirrors, town.jurisdiction, list(town.poison), restores, signing, read_at)
         await asyncio.sleep(1)
     raise NeverStill(f"heads moved on while they were read, {tries} times")
 
@@ -234,13 +239,14 @@ def _letter(row: asyncpg.Record) -> Fact:
 async def _mirrors(town: DrillTown, services: tuple[str, ...]) -> dict[str, Mirror]:
     nc = await connect(town.nats_url, "checks")
     try:
-        found = {name: await _mirror(nc, stream_name(town.jurisdiction, name)) for name in services}
+        found = {name: await read_mirror(nc, stream_name(town.jurisdiction, name)) for name in services}
         return {name: mirror for name, mirror in found.items() if mirror is not None}
     finally:
         await nc.close()
 
 
-async def _mirror(nc: Client, stream: str) -> Mirror | None:
+async def read_mirror(nc: Client, stream: str) -> Mirror | None:
+    """As it stands now; None when it does not exist."""
     js = nc.jetstream(timeout=10)
     try:
         info = await js.stream_info(stream)
@@ -250,11 +256,16 @@ async def _mirror(nc: Client, stream: str) -> Mirror | None:
     about = ConsumerConfig(ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.ALL, inactive_threshold=30)
     consumer = await js.add_consumer(stream, about)
     subscription = await js.pull_subscribe_bind(consumer=consumer.name, stream=stream)
-    while len(messages) < info.state.messages:
+    nothing = 0
+    while len(messages) < info.state.messages and nothing < PATIENCE:
         try:
             for message in await subscription.fetch(500, timeout=2):
                 messages[message.metadata.sequence.stream] = (message.subject, message.headers or {}, message.data)
-        except nats.errors.TimeoutError:  # fewer than it says: whoever compares will see which
-            break
+            nothing = 0
+        except nats.errors.TimeoutError:
+            nothing += 1
+            left = (await js.consumer_info(stream, consumer.name)).num_pending
+            if not left and not subscription.pending_msgs:  # fewer than it says: whoever compares will see which
+                break
     await subscription.unsubscribe()
     return Mirror(info.config.first_seq or 1, info.state.first_seq, info.state.last_seq, messages)

@@ -22,6 +22,7 @@ POLITE = 15.0
 class Supervisor:
     """`environment_of`: what a process of this name is told; `words_of`: what it runs. `pauses` is seeded.
 
+    wanted: who runs, or is in the pause before its next start.
     kills: deaths by SIGKILL, by process; falls: other ends that nobody asked for (a start without a database, as a rule).
     """
 
@@ -33,21 +34,22 @@ class Supervisor:
     kills: Counter[str] = field(default_factory=Counter)
     falls: Counter[str] = field(default_factory=Counter)
     running: dict[str, int] = field(default_factory=dict)
-    _wanted: set[str] = field(default_factory=set)
+    wanted: set[str] = field(default_factory=set)
     _starting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _forking: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.hatchery.ended = self._ended
 
     async def close(self) -> None:
         """Asks everybody to end; kills whoever does not."""
-        await self.hold(list(self._wanted), polite=True)
+        await self.hold(list(self.wanted), polite=True)
         await self.hatchery.clear()
 
     async def want(self, names: Iterable[str]) -> None:
         """Starts them, and from now on again whenever they end."""
         for name in names:
-            self._wanted.add(name)
+            self.wanted.add(name)
             if name not in self.running and name not in self._starting:
                 await self._start(name)
 
@@ -55,10 +57,13 @@ class Supervisor:
         """Ends them and leaves them down, until they are wanted again; who was asked politely and did not end well."""
         how = signal.SIGTERM if polite else signal.SIGKILL
         gone: list[tuple[str, int]] = []
-        for name in list(names):
-            self._wanted.discard(name)
+        names = list(names)
+        for name in names:
+            self.wanted.discard(name)
             if (starting := self._starting.pop(name, None)) is not None:
                 starting.cancel()
+        await asyncio.gather(*(asyncio.shield(self._forking[name]) for name in names if name in self._forking))
+        for name in names:
             if (pid := self.running.get(name)) is not None:
                 self._signal(pid, how)
                 gone.append((name, pid))
@@ -87,9 +92,20 @@ class Supervisor:
         return code, log.read_bytes()[before:].decode(errors="replace").strip()
 
     async def _start(self, name: str) -> None:
-        self.running[name] = await self.hatchery.start(
-            name, self.words_of(name), self.environment_of(name), self.logs / f"{name}.log"
-        )
+        """Once, however many ask for it meanwhile."""
+        if name not in self._forking:
+            self._forking[name] = asyncio.create_task(self._fork(name))
+        await asyncio.shield(self._forking[name])
+
+    async def _fork(self, name: str) -> None:
+        log = self.logs / f"{name}.log"
+        try:
+            pid = await self.hatchery.start(name, self.words_of(name), self.environment_of(name), log)
+        finally:
+            del self._forking[name]
+        self.running[name] = pid
+        if (code := self.hatchery.ended_with(pid)) is not None:  # before anybody knew that it ran
+            self._ended(name, pid, code)
 
     def _ended(self, name: str, pid: int, code: int) -> None:
         if self.running.get(name) != pid:
@@ -97,9 +113,9 @@ class Supervisor:
         del self.running[name]
         if code == -signal.SIGKILL:
             self.kills[name] += 1
-        elif name in self._wanted:
+        elif name in self.wanted:
             self.falls[name] += 1
-        if name in self._wanted:
+        if name in self.wanted:
             self._starting[name] = asyncio.create_task(self._start_again(name))
 
     async def _start_again(self, name: str) -> None:

@@ -43,6 +43,17 @@ def test_a_receiver_may_say_that_histories_differ_until_a_restore_is_accepted(tm
     assert len(outcries(folder, [])) == 1
 
 
+def test_a_receiver_may_say_so_when_a_stream_of_before_a_restore_came_back_and_its_relay_is_not_there_yet(
+    tmp_path: Path,
+) -> None:
+    came = ACCEPTED + timedelta(minutes=1)
+    folder = a_log(tmp_path, differs("receiver", came + timedelta(seconds=5)), differs("relay", came))
+    assert len(outcries(folder, [RESTORE])) == 2
+    assert outcries(folder, [RESTORE], [(came, came + timedelta(seconds=1))]) == [
+        "cases.receiver: relay history differs: other leaf (1 times)"
+    ]
+
+
 def test_nobody_may_say_so_at_another_time_and_a_relay_never(tmp_path: Path) -> None:
     early, late = BEGAN - timedelta(seconds=1), ACCEPTED + timedelta(seconds=30)
     folder = a_log(tmp_path, differs("receiver", early), differs("receiver", late), differs("relay", BEGAN))

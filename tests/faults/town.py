@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ SETTINGS = POSTGRES_SETTINGS | {
 KEEP = {"intake": 60}
 """How many messages a stream holds where it does not hold all: who reads it and is away for a while must ask the source."""
 
+NOTICED = 3.0
+"""Seconds in which Postgres notices that a session of it was killed, when it was one."""
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 CARDS = {name: describe() for name, describe in DESCRIBE.items()}
 
@@ -90,7 +93,7 @@ class Town:
     """A running town. `services`: those that it has; the databases of the others are there, and empty.
 
     holes: service -> positions whose message was deleted on purpose and may still be missing from the stream.
-    poison, restores: what was done, in order, for the checks.
+    poison, restores: what was done, in order, for the checks; relapses: from when to when streams of before a restore came back.
     stale: services whose read models hold traces of what was forgotten until they are rebuilt; `deciding` is held by whoever
     accepts or rebuilds, as one person would do it.
     """
@@ -105,6 +108,7 @@ class Town:
     more: dict[str, str] = field(default_factory=dict)
     poison: list[Poison] = field(default_factory=list)
     restores: list[Restore] = field(default_factory=list)
+    relapses: list[tuple[datetime, datetime]] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _holes: dict[str, set[int]] = field(default_factory=lambda: {name: set() for name in SERVICES})
@@ -202,11 +206,18 @@ class Town:
                 _kill(one)
             self.supervisor.kills["postgres"] += 1
 
-    def kill_a_backend(self, chosen: random.Random) -> None:
-        """One session of Postgres; the server cuts all others and recovers by itself."""
-        if (pid := self.postgres.pid) is not None and (children := _children_of(pid)):
-            _kill(chosen.choice(children))
-            self.supervisor.kills["postgres backend"] += 1
+    async def kill_a_backend(self, chosen: random.Random) -> None:
+        """One session of Postgres; the server cuts all others and recovers by itself. Returns when it has noticed: until then it
+        still answers, and whoever is next at work on it would be cut off in the middle."""
+        async with self.database("postgres") as other:
+            mine, until = await other.fetchval("SELECT pg_backend_pid()"), 0.0
+            while not other.is_closed():
+                children = [child for child in _children_of(self.postgres.pid) if child != mine]
+                if children and time.monotonic() > until:  # again: one may just have ended by itself
+                    _kill(chosen.choice(children))
+                    self.supervisor.kills["postgres backend"] += 1
+                    until = time.monotonic() + NOTICED
+                await asyncio.sleep(0.01)
 
     def kill_nats(self) -> None:
         """It is left dead, the keeper starts it again."""
@@ -274,7 +285,7 @@ class Town:
             self._set_offset(service, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _children_of(pid: int) -> list[int]:
+def _children_of(pid: int | None) -> list[int]:
     """Its direct children; Postgres gives each a session of its own, so a signal to the group would miss them."""
     try:
         threads = Path(f"/proc/{pid}/task/{pid}/children").read_text()

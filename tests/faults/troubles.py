@@ -68,7 +68,7 @@ async def stay_away(town: Town, step: Step, meanwhile: Coroutine[Any, Any, None]
     """Down while its sources go on: what the stream no longer holds when a receiver comes back is asked of their logs."""
     await town.supervisor.hold([step.target])
     await meanwhile
-    await town.supervisor.want([step.target])
+    await _want(town, step.target)
 
 
 DRAWN = "SELECT coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'record' AND sequencename LIKE 'event_%'"
@@ -110,9 +110,15 @@ async def _overtaken(order: Path, point: str, connection: asyncpg.Connection) ->
 async def run_two(town: Town, step: Step) -> None:
     """A second process of the same part beside the first, for a while."""
     second = f"{step.target}.second"
-    await town.supervisor.want([second])
+    await _want(town, second)
     await asyncio.sleep(float(step.parameter))
     await town.supervisor.hold([second])
+
+
+async def _want(town: Town, name: str) -> None:
+    """Not while its database is being put back: until it has a new lineage, nobody of the service may run."""
+    async with town.at(town.postgres):
+        await town.supervisor.want([name])
 
 
 # ------------------------------------------------------------------------------------------------- full disks

@@ -145,10 +145,14 @@ class Town:
         return answer.json()
 
     async def settled(self, seconds: float = 60.0) -> None:
-        """Waits until every service has nothing left to do. Raises AssertionError with what still waits."""
-        until = asyncio.get_running_loop().time() + seconds
+        """Waits until every service has nothing left to do. Raises AssertionError with what still waits, if that has been the
+        same for so long, or if there is no end to it."""
+        until, last, end = 0.0, list[str](), asyncio.get_running_loop().time() + 10 * seconds
         while behind := await self._behind():
-            assert asyncio.get_running_loop().time() < until, behind
+            now = asyncio.get_running_loop().time()
+            if behind != last:
+                until, last = now + seconds, behind
+            assert now < min(until, end), behind
             await asyncio.sleep(0.02)
 
     async def _behind(self) -> list[str]:

@@ -1,8 +1,10 @@
 """The site register: numbers without holes, keepers and gaps, corrections, and the hazards found at a site."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
+from shared.decider import Actor
 from tests.integration.cases.desk import HAZARDS, Desk
 from tests.integration.cases.intake import BAZISHAN, DULAN, PIT, beside
 
@@ -54,6 +56,26 @@ async def test_a_village_sees_its_own_sites(desk: Desk) -> None:
     for path in (f"{SITES}/{theirs}", f"{SITES}?village={BAZISHAN}"):
         answer = await desk.town.http.get(path, headers=desk.headers("village_head@dulan"))
         assert answer.status_code in (403, 404), path
+
+
+async def test_a_correction_that_moves_it_out_of_sight_and_is_sent_again_gets_its_first_answer(desk: Desk) -> None:
+    """An inspector of one village says that site and hazard lie in another: that is not their business from then on."""
+    mine = await registered(desk)
+    await desk.intake.tip(village=DULAN)
+    hazard = await desk.only()
+    bound = {"person": "p-inspector-9", "post": "inspector", "unit": "dulan", "village": DULAN, "name": "驻村人"}
+    assert (await desk.send("office_director", "/cases/v1/appointments", bound)).status_code == 201
+    actor = Actor("p-inspector-9", "inspector", "dulan", DULAN)
+    correction = {"field": "village", "value": {"code": BAZISHAN}, "reason": "在山的那边"}
+    for path in (f"{SITES}/{mine}/corrections", f"{HAZARDS}/{hazard}/corrections"):
+        token = desk.town.tokens.issue(actor, timedelta(hours=1))
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": path}
+        first, again = [await desk.town.http.post(path, json=correction, headers=headers) for _ in "ab"]
+        assert first.status_code == 201, first.text
+        assert (again.status_code, again.json()) == (201, first.json() | {"repeated": True})
+        assert again.headers["signed-receipt"] == first.headers["signed-receipt"]
+        other = await desk.town.http.post(path, json=correction, headers=headers | {"Idempotency-Key": "another"})
+        assert other.status_code == 404
 
 
 async def test_a_mistake_is_corrected_with_a_reason_and_a_wrong_entry_marked(desk: Desk) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.embedded.processes import AlreadyRunning, PidFile, ProcessIdentity
+from shared.embedded.processes import AlreadyRunning, PidFile, ProcessIdentity, free_port, is_free
 
 
 @pytest.fixture
@@ -75,6 +77,24 @@ def test_a_folder_is_claimed_by_one_program_at_a_time(tmp_path: Path, stranger: 
     stranger.wait()
     pid_file.claim()
     assert pid_file.live() == _identity(os.getpid())
+
+
+def test_a_port_is_given_to_one_program_while_it_lives_though_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = secrets.randbelow(6_000)
+    asks = f"import secrets; numbers = iter(range({drawn}, 12_000)); secrets.randbelow = lambda _: next(numbers)\n"
+    asks += "from shared.embedded.processes import free_port; print(free_port(), flush=True); input()"
+    words = [sys.executable, "-c", asks]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert is_free(port)
+        for _ in range(2):
+            numbers = iter(range(drawn, 12_000))
+            monkeypatch.setattr(secrets, "randbelow", lambda _, numbers=numbers: next(numbers))
+            mine = free_port()
+            assert mine > port
+            port = mine
+        other.communicate("\n")
 
 
 def _identity(pid: int) -> ProcessIdentity:

@@ -2,13 +2,20 @@
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from services.intake import disclosing
+from services.intake.disclosure import ApproveDisclosure
 from services.intake.read_models import disclosure_line
+from shared.app import Cause
+from shared.decider import Actor
 from shared.identity.key_store import EnvironmentWrapper, KeyStore
 from shared.settings import Settings
+from shared.sql import Tx
 from shared.web.service_app import web_of
 from tests.integration.intake.informants import (
     ASK,
@@ -30,6 +37,7 @@ from tests.integration.intake.informants import (
     send,
     tries,
 )
+from tests.support.kernel import instead
 from tests.support.services import Town
 
 IDENTITY = {"name": NAME, "contact": CONTACT}
@@ -54,6 +62,54 @@ async def test_the_same_opening_sent_again_shows_nothing(town: Town) -> None:
     again = await opens(town, disclosure, key=key)
     assert (again.status_code, again.json()["rule"]) == (409, "ShownBefore")
     assert NAME not in again.text and CONTACT not in again.text
+    assert await tries(town, disclosure) == [("opened", "")]
+
+
+async def test_a_try_that_showed_nothing_and_is_sent_again_is_not_said_to_have_shown_it(town: Town) -> None:
+    """Whoever reads that it was shown looks for whoever saw it."""
+    _, tip = await named_tip(town)
+    disclosure, key = await asked(town, tip), str(uuid4())
+    first = await opens(town, disclosure, key=key)
+    assert (first.status_code, first.json()["facts"]) == (403, {"why": "not_approved"})
+    again = await opens(town, disclosure, key=key)
+    assert (again.status_code, again.json()["rule"], again.json()["facts"]) == (
+        403, "OpeningBarred", {"why": "not_approved"},
+    )  # fmt: skip
+    told = await town.get(f"{DISCLOSURES}/{disclosure}", town.headers(**CUSTODIAN))
+    assert told["tries"] == 1
+
+
+async def test_an_approval_that_comes_while_the_custodian_opens_is_not_used_up_for_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, tip = await named_tip(town)
+    disclosure, look = await asked(town, tip), disclosing._looked_up
+
+    async def then_approved(*given: Any) -> Any:
+        found = await look(*given)
+        monkeypatch.setattr(disclosing, "_looked_up", look)
+        await done(town, f"{DISCLOSURES}/{disclosure}/approval", LEADER)
+        return found
+
+    monkeypatch.setattr(disclosing, "_looked_up", then_approved)
+    shown = await opens(town, disclosure)
+    assert (shown.status_code, shown.json()) == (200, IDENTITY)
+    assert await tries(town, disclosure) == [("opened", "")]
+
+
+async def test_an_opening_whose_commit_was_not_heard_of_is_shown_all_the_same(town: Town) -> None:
+    """Three persons agreed to it, and nobody has seen it: the connection to the database broke off with the commit."""
+    _, tip = await named_tip(town)
+    disclosure, app = await approved(town, tip), town.services["intake"].app
+    once = app._once
+
+    async def loses_the_answer(*given: Any) -> Any:
+        await once(*given)
+        instead(app, "_once", once)
+        raise asyncpg.ConnectionDoesNotExistError("x")
+
+    instead(app, "_once", loses_the_answer)
+    assert (await opens(town, disclosure)).json() == IDENTITY
     assert await tries(town, disclosure) == [("opened", "")]
 
 
@@ -188,6 +244,28 @@ async def test_a_request_that_an_erasure_left_undecided_is_closed_by_a_leader(
     told = await town.get(f"{DISCLOSURES}/{disclosure}", town.headers(**LEADER))
     assert (told["state"], told["steps"][-1]["facts"]["why"]) == ("closed", "erased")
     assert "已关闭" in (await town.http.get("/intake/informants?lang=zh", headers=html(LEADER, town))).text
+
+
+async def test_an_approval_that_comes_while_the_erasure_looks_what_to_close_does_not_hold_it_up(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys are gone by then: the fact must be recorded without a person who sees to it."""
+    _, tip = await named_tip(town)
+    disclosure, undecided = await asked(town, tip), disclosure_line.undecided
+    leader = Actor("p-group_leader", "group_leader", "leading_group")
+
+    async def then_approved(look: Tx, of: str) -> list[str]:
+        found = await undecided(look, of)
+        monkeypatch.setattr(disclosure_line, "undecided", undecided)
+        approval = ApproveDisclosure(disclosure=disclosure, erased=False)  # as it looked a moment ago
+        await town.services["intake"].app.handle(approval, Cause(uuid4(), leader, "c"))
+        return found
+
+    monkeypatch.setattr(disclosure_line, "undecided", then_approved)
+    await erased(town, tip)
+    assert (await town.get(f"{TIPS}/{tip}", town.headers("clerk")))["erasure"] == "erased"
+    gone = await opens(town, disclosure)
+    assert (gone.status_code, gone.json()["rule"]) == (410, "IdentityGone")
 
 
 async def nothing(*_: object) -> list[str]:

@@ -70,6 +70,14 @@ async def test_each_of_the_five_fields_that_is_missing_is_named(town: Town) -> N
         assert (answer.status_code, answer.json()["rule"]) == (422, rule)
 
 
+async def test_a_finding_at_a_place_that_cases_could_not_keep_is_explained(town: Town) -> None:
+    place = FINDING["place"] | {"accuracy_m": 3_000_000_000}  # type: ignore[operator]
+    answer = await town.http.post(
+        path(), json=record(town, findings=[FINDING | {"place": place}]), headers=town.headers("village_head", "dulan")
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "findings.0.place.accuracy_m")
+
+
 async def test_no_finding_is_said_and_not_left_out(town: Town) -> None:
     head = town.headers("village_head", "dulan")
     quiet = record(town, findings=None, no_finding=True)
@@ -150,3 +158,19 @@ async def test_a_mistake_in_a_record_is_corrected_with_its_reason(town: Town) ->
     await town.post(f"/intake/v1/patrols/{patrol}/corrections", mend, town.headers("clerk"))
     shown = await town.get(f"/intake/v1/patrols/{patrol}", town.headers("clerk"))
     assert (shown["found"][0]["summary"], shown["version"]) == ("封堵墙有裂缝", 2)
+
+
+async def test_a_correction_sent_again_gets_its_first_answer_though_the_patrol_has_moved_out_of_sight(
+    town: Town,
+) -> None:
+    """The head's answer was lost; in the meantime the office says that it was another village."""
+    path = f"/intake/v1/patrols/{uuid4()}"
+    await town.post(f"{path}/record", record(town), town.headers("village_head", "dulan"))
+    mend = {"field": "finding.1.summary", "value": {"text": "封堵墙有裂缝"}, "reason": "看错"}
+    head = town.headers("village_head", "dulan")
+    first = await town.post(f"{path}/corrections", mend, head)
+    moved = {"field": "village", "value": {"code": BAZISHAN}, "reason": "在山的那边"}
+    await town.post(f"{path}/corrections", moved, town.headers("clerk"))
+    assert await town.post(f"{path}/corrections", mend, head) == first | {"repeated": True}
+    other = await town.http.post(f"{path}/corrections", json=mend, headers=town.headers("village_head", "dulan"))
+    assert other.status_code == 404

@@ -8,7 +8,8 @@ import pytest
 
 from shared.contracts.envelope import attribute
 from shared.identity.clients import new_client
-from tests.support.services import Town
+from shared.web.paging import cursor_of
+from tests.support.services import FIRST_DAY, Ground, Town, a_service
 
 WORDS = "夜里有两辆车从老井口往外拉煤，往北走"
 DULAN, BAZISHAN = "140181101207", "140181101204"
@@ -220,6 +221,52 @@ async def test_a_write_names_its_key_and_the_version_it_saw(town: Town) -> None:
     seen = (await town.http.get(f"/intake/v1/tips/{tip}", headers=clerk)).headers["etag"]
     fine = await town.http.post(path, json=body, headers=town.headers("clerk") | {"If-Match": seen})
     assert (fine.status_code, fine.headers["etag"], fine.json()["version"]) == (201, '"2"', 2)
+
+
+async def test_before_the_plans_terms_hold_screening_is_refused_and_the_rule_named(ground: Ground) -> None:
+    """A plan is adopted before its campaign begins, and tips come in at once. The desk here is a system of the office."""
+    async with a_service(ground, "intake", now=FIRST_DAY - timedelta(days=1)) as early:
+        await early.post("/intake/v1/public/tips", {"words": "夜里有车拉煤"})
+        file = early.services["intake"].settings.clients
+        assert file is not None
+        key = new_client(file, "hotline", "clerk", "campaign_office")
+        clerk = {"Authorization": f"Bearer {key}", "Idempotency-Key": str(uuid4())}
+        (tip,) = (await early.get("/intake/v1/tips", clerk))["items"]
+        answer = await early.http.post(
+            f"/intake/v1/tips/{tip['tip']}/screening",
+            json={"outcome": "to_verify", "summary": "夜间拉煤"},
+            headers=clerk,
+        )
+    told = answer.json()
+    assert (answer.status_code, told["rule"]) == (409, "RuleNotInForce")
+    assert told["facts"]["rule"] == "verification_deadline" and "rules" in told["title_en"]
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("accuracy_m", 3_000_000_000), ("accuracy_m", -1), ("lat_e7", 900_000_001), ("lon_e7", 10**18)],
+)
+async def test_a_place_that_cases_could_not_keep_is_no_place(town: Town, part: str, value: int) -> None:
+    """It would be recorded here, and cases could never go on past it."""
+    place = {"lat_e7": 379_000_000, "lon_e7": 1_121_000_000, part: value}
+    tip, key = await screened(town), {"Idempotency-Key": str(uuid4())}
+    for path, body, who in (
+        (f"/intake/v1/tips/{tip}/verification", TRUE | {"village": DULAN}, town.headers("inspector")),
+        (PUBLIC, {"words": WORDS}, key),
+        ("/intake/v1/tips", {"words": WORDS, "channel": "hotline"}, town.headers("clerk")),
+    ):
+        answer = await town.http.post(path, json=body | {"place": place}, headers=who)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, f"place.{part}"), path
+
+
+async def test_what_only_the_database_minds_is_no_fault_of_the_system(town: Town) -> None:
+    tip = await keyed_in(town)
+    nul = {"outcome": "to_verify", "summary": "某沟\x00"}
+    answer = await town.http.post(f"/intake/v1/tips/{tip}/screening", json=nul, headers=town.headers("clerk"))
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:minewatch:problem:unfit-value")
+    cursor = cursor_of(10**20)
+    answer = await town.http.get("/cases/v1/hazards", params={"cursor": cursor}, headers=town.headers("clerk"))
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:minewatch:problem:unfit-value")
 
 
 async def test_a_wrong_body_is_explained_field_by_field_and_not_repeated(town: Town) -> None:

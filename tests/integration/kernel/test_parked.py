@@ -14,7 +14,7 @@ from shared.contracts.cases.site import SiteKeeperAssigned, SiteRegistered
 from shared.parked import NoReason, NothingParked, Parked, WaitsBehind
 from shared.reaction import Reactor
 from tests.support.crash import pause_at
-from tests.support.kernel import Assign, OpenSite, Place, Templates, a_cause, a_place, until
+from tests.support.kernel import Assign, OpenSite, Place, Templates, a_cause, a_place, instead, until
 from tests.support.reacting import BEFORE, a_reactor, adds_up, copies, receive, two_reactions, walked
 from tests.support.toy import Mirror
 
@@ -119,6 +119,45 @@ async def test_what_was_dismissed_is_never_done(source: Place) -> None:
     await walked(source, reactor)
     assert await copies(source) == {}
     assert await ids(source) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["done", "dismissed"])
+async def test_what_was_settled_while_a_retry_was_refused_does_not_wait_again(source: Place, meanwhile: str) -> None:
+    """The refusal is noted after the rollback, when the queue is free for others."""
+    mirror, reactor = await refused(source, 1)
+    (first,) = await ids(source)
+    mirror.refuses.add("site-a")
+    run = reactor._run
+
+    async def others_come_first(*given: Any) -> None:
+        instead(reactor, "_run", run)
+        try:
+            await run(*given)
+        finally:
+            mirror.refuses.clear()
+
+    pool = source.app.pool
+
+    class Slow:
+        """The same pool, in which the note comes late."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pool, name)
+
+        async def execute(self, *given: Any) -> str:
+            source.app.pool = pool
+            if meanwhile == "done":
+                assert await reactor.retry("copy", "site-a")
+            else:
+                await given_up(source, first)
+            return str(await pool.execute(*given))
+
+    instead(reactor, "_run", others_come_first)
+    instead(source.app, "pool", Slow())
+    assert not await reactor.retry("copy", "site-a")
+    assert await ids(source) == []
+    assert await adds_up(source) == {"parked": 0, "queued": 0}
+    assert await copies(source) == ({"site-a-copy": 1} if meanwhile == "done" else {})
 
 
 async def test_an_event_with_two_waiting_reactions_is_applied_with_the_last_dismissed(source: Place) -> None:

@@ -207,6 +207,25 @@ async def test_an_event_that_cannot_be_read_is_parked_and_others_go_on(source: P
     await adds_up(source)
 
 
+async def test_an_event_with_a_value_that_no_table_takes_is_parked_and_others_go_on(place: Place) -> None:
+    """It will not fit the next time either; done again for ever, it would hold up everything behind it."""
+    reactions, largest = Reactions(), 2**31 - 1
+
+    @reactions.on(SiteRegistered)
+    async def copy(e: Any, _: Any) -> list[Command]:
+        if e.stream_id.endswith("-copy"):
+            return []
+        return [OpenSite(site=f"{e.stream_id.removeprefix('site-')}-copy", no=largest + 2 - e.event.site_no)]
+
+    await place.app.handle(OpenSite(site="a", no=1), a_cause())
+    await place.app.handle(OpenSite(site="b", no=3), a_cause())
+    await walked(place, a_reactor(place, reactions))
+    assert await copies(place) == {"site-b-copy": 1}
+    assert await adds_up(place) == {"parked": 1, "queued": 0}
+    row = await place.pool.fetchrow("SELECT subject, reason FROM work.parked")
+    assert row is not None and tuple(row) == ("site-a", "DataError")
+
+
 async def test_an_event_that_has_become_readable_is_done_by_a_retry(source: Place) -> None:
     await source.fill(1)
     body = (await source.pool.fetchval("SELECT body FROM record.event")).replace(b"'", b"''").decode()

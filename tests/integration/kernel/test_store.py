@@ -13,7 +13,16 @@ import pytest
 
 from shared.contracts.envelope import attribute, leaf_of
 from shared.decider import Actor
-from shared.errors import IdempotencyMismatch, NotReady, OccurredInFuture, StreamExists, UniqueConflict, VersionConflict
+from shared.errors import (
+    IdempotencyMismatch,
+    NotFound,
+    NotReady,
+    OccurredInFuture,
+    StreamExists,
+    TooMuchForOneRecord,
+    UniqueConflict,
+    VersionConflict,
+)
 from shared.event_store import NewEvent, append
 from shared.sql import Tx
 from tests.support.kernel import Assign, OpenSite, Place, Strike, Struck, Templates, a_cause, a_place, instead, until
@@ -110,6 +119,13 @@ async def test_the_future_is_refused_and_the_past_is_kept(place: Place) -> None:
     assert attribute(body, "recordedat") == "2018-01-16T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize("much", [{"name": "字" * 22_000}, {"no": 2**53}], ids=["text", "number"])
+async def test_what_does_not_fit_one_event_is_refused_and_leaves_nothing(place: Place, much: dict[str, Any]) -> None:
+    with pytest.raises(TooMuchForOneRecord):
+        await place.app.handle(OpenSite(site="a", **much), a_cause())
+    assert await place.pool.fetchval("SELECT count(*) FROM record.event") == 0
+
+
 async def test_on_whose_behalf_stands_in_the_bytes(place: Place) -> None:
     actor = Actor("p-9", "clerk", "campaign_office", on_behalf_of="p-2", ground="no_phone")
     await place.app.handle(OpenSite(site="a"), replace(a_cause(), actor=actor))
@@ -129,7 +145,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_by_its_command_id(place: 
 
     instead(place.app, "_once", loses_the_answer)
     answer = await place.app.handle(OpenSite(site="a"), a_cause())
-    assert (answer.version, answer.repeated) == (1, True)
+    assert (answer.version, answer.repeated) == (1, False), "whoever asked hears it for the first time"
     assert await place.pool.fetchval("SELECT count(*) FROM record.event") == 1
 
 
@@ -329,6 +345,23 @@ async def test_a_command_sent_again_while_it_is_done_is_not_refused_for_what_it_
     first = await place.app.handle(OpenSite(site="a"), cause)
     held.set()
     assert await again == replace(first, repeated=True)
+
+
+async def test_a_command_is_not_refused_for_what_it_did_itself_before_it_is_made(place: Place) -> None:
+    """What is looked up for a command may be what the command changed when it was first sent."""
+    cause = a_cause()
+
+    async def made() -> OpenSite:
+        if await place.pool.fetchval("SELECT EXISTS (SELECT FROM toy_line)"):
+            raise NotFound("a place for it")
+        return OpenSite(site="a")
+
+    first = await place.app.handle_made(made, cause)
+    assert await place.app.handle_made(made, cause) == replace(first, repeated=True)
+    with pytest.raises(NotFound):
+        await place.app.handle_made(made, a_cause())
+    with pytest.raises(IdempotencyMismatch):
+        await place.app.handle_made(made, replace(cause, body_hash=b"other"))
 
 
 async def test_a_refusal_that_cannot_be_looked_up_is_no_refusal(place: Place) -> None:

@@ -155,6 +155,28 @@ async def test_a_repeated_request_gets_the_first_answer(campaign: Campaign) -> N
     assert await campaign.facts(message) == ["issued", "acknowledged"]
 
 
+async def test_a_retry_that_is_asked_for_again_with_the_same_key_is_one_retry(campaign: Campaign) -> None:
+    """The answer was lost; meanwhile the letter is dead again, or was withdrawn."""
+    message = (await ordered(campaign, "p-inspector-1", "safety_office"))["message"]
+    before, clerk = len(await campaign.facts(message)), campaign.headers("clerk")
+
+    async def retried() -> tuple[int, Any]:
+        answer = await campaign.town.http.post(f"{INBOX}/{message}/retry", json={"channel": "email"}, headers=clerk)
+        await campaign.town.settled()
+        return answer.status_code, answer.json()
+
+    first = await retried()
+    assert first == (202, {"message": message, "channel": "email", "state": "open"})
+    tried_again = len(await campaign.facts(message))
+    assert tried_again > before
+    assert await retried() == first
+    assert len(await campaign.facts(message)) == tried_again
+    await campaign.done("clerk", f"{INBOX}/{message}/entered-in-error", {"reason": "发错"})
+    assert await retried() == first
+    clerk = campaign.headers("clerk")
+    assert (await retried())[1]["rule"] == "MessageWithdrawn"
+
+
 # --- pages
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from shared.contracts.envelope import Recorded
 from shared.errors import NotReady
+from shared.replay import clear_shadow
+from shared.sql import Tx
 from tests.integration.notify.campaign import Campaign
 
 
@@ -38,3 +40,23 @@ async def test_a_second_rebuild_of_a_service_is_refused_while_the_first_is_under
     held.go_on.set()
     await first
     await service.rebuild()
+
+
+SOMEBODY_WAITS = """
+SELECT EXISTS (
+    SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+)
+"""
+
+
+async def test_a_rebuild_waits_for_a_process_that_starts_and_clears_up_what_another_left(campaign: Campaign) -> None:
+    """Which is no rebuild, and soon over."""
+    service = campaign.town.services["cases"]
+    async with service.pool.acquire() as connection, asyncio.timeout(20):
+        async with connection.transaction():
+            await clear_shadow(Tx(connection))
+            rebuilding = asyncio.create_task(service.rebuild())
+            while not rebuilding.done() and not await connection.fetchval(SOMEBODY_WAITS):
+                await asyncio.sleep(0.01)
+        await rebuilding

@@ -143,6 +143,17 @@ def test_a_request_is_not_closed_while_there_is_an_identity_nor_once_it_is_decid
     given(DISCLOSURE).when(closes(), LEADER).refused(StreamNotFound)
 
 
+def test_an_erasure_leaves_alone_what_was_decided_while_it_looked() -> None:
+    """It cannot be held up for it: the keys are gone already."""
+    itself, refused = (
+        by("system:intake", "system"),
+        DisclosureRefused(informant=REQUESTED.informant, refused_by="p-leader", reason="可以不问本人"),
+    )
+    for decided in (APPROVED, refused):
+        given(DISCLOSURE, REQUESTED, decided).when(closes(), itself).changes_nothing()
+    given(DISCLOSURE, REQUESTED, APPROVED, OPENED).when(closes(), itself).changes_nothing()
+
+
 def test_what_is_erased_is_not_approved_and_what_is_closed_stays_so() -> None:
     given(DISCLOSURE, REQUESTED).when(ApproveDisclosure(disclosure=D, erased=True), LEADER).refused(InformantErased)
     for late in (ApproveDisclosure(disclosure=D, erased=True), RefuseDisclosure(disclosure=D, reason="已删除，不必了")):

@@ -1,5 +1,7 @@
 """The rules of a tip."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +56,7 @@ from shared.contracts.intake.tip import (
 )
 from shared.contracts.parts import Place, Value
 from shared.errors import NoPlanInForce, StreamExists, StreamNotFound
+from shared.plan.terms import RuleNotInForce
 from tests.support.spec import given
 from tests.unit.intake.world import NO_PLAN, NOW, OTHER_VILLAGE, PLAN, TERMS, VILLAGE
 
@@ -172,6 +175,14 @@ def test_screening_sets_the_deadline_for_verification_from_the_plan() -> None:
 
 def test_screening_for_verification_needs_a_cleaned_summary() -> None:
     given(TIP, received()).when(ScreenTip(tip=T, outcome="to_verify"), TERMS).refused(ScreeningNeedsSummary)
+
+
+def test_before_the_plans_term_holds_screening_is_refused_and_the_rule_is_named() -> None:
+    """The plan is adopted days before its campaign begins."""
+    early = replace(TERMS, now=PLAN.starts_at - timedelta(seconds=1))
+    command = ScreenTip(tip=T, outcome="to_verify", village=VILLAGE, summary="某沟夜间拉煤")
+    refusal = given(TIP, received()).when(command, early).refused(RuleNotInForce)
+    assert refusal.facts == {"rule": "verification_deadline", "on": "2018-01-15", "plan": PLAN.version}
 
 
 def test_a_tip_without_content_is_closed_by_its_screening() -> None:

@@ -19,6 +19,7 @@ EXPECTED = {
     "idempotency": 409,
     "not_ready": 503,
     "lost": 503,
+    "gave_way": 503,
     "broken": 500,
     "no_template": 500,
 }

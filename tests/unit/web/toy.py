@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
+import asyncpg
 import httpx
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -65,6 +66,7 @@ ERRORS: dict[str, Callable[[], Exception]] = {
     "idempotency": lambda: IdempotencyMismatch("key"),
     "not_ready": lambda: NotReady("plan"),
     "lost": lambda: ConnectionResetError(LEAK),
+    "gave_way": lambda: asyncpg.DeadlockDetectedError(LEAK),
     "broken": lambda: ValueError(LEAK),
     "no_template": lambda: FileNotFoundError(LEAK),
 }
