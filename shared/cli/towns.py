@@ -11,7 +11,8 @@ import click
 
 from shared.database import dsn_of
 from shared.embedded.home import Home
-from shared.embedded.processes import LOOPBACK, NATS_USER, Access, PidFile
+from shared.embedded.ports import LOOPBACK
+from shared.embedded.processes import NATS_USER, Access, PidFile
 from shared.plan.loader import load_plan
 from shared.settings import SERVICES, SettingMissing, Settings
 

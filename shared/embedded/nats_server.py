@@ -11,7 +11,8 @@ from typing import ClassVar
 import nats
 import nats.errors
 
-from shared.embedded.processes import LOOPBACK, NATS_USER, EmbeddedServer, ServerDidNotStart, write_private
+from shared.embedded.ports import LOOPBACK
+from shared.embedded.processes import NATS_USER, EmbeddedServer, ServerDidNotStart, write_private
 
 
 class EmbeddedNats(EmbeddedServer):

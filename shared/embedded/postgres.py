@@ -21,7 +21,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from shared.embedded.processes import BARE_ENVIRONMENT, LOOPBACK, EmbeddedServer, ServerDidNotStart, write_private
+from shared.embedded.ports import LOOPBACK
+from shared.embedded.processes import BARE_ENVIRONMENT, EmbeddedServer, ServerDidNotStart, write_private
 
 SUPERUSER = "postgres"
 

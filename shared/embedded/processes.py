@@ -14,9 +14,7 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,15 +22,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
+from shared.embedded.ports import free_port, is_free
 from shared.errors import MinewatchError
 
-LOOPBACK = "127.0.0.1"
 NATS_USER = "minewatch"
 LOG_KEPT = 16 * 1024 * 1024  # bytes; a longer log is put aside as NAME.log.1 at the next start
 BARE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _LOOK = 0.02  # seconds between two looks at a starting or stopping server
 _children: list[subprocess.Popen[bytes]] = []  # kept until they end, so that this program reaps them
-_claims: list[socket.socket] = []  # of ports, kept until this program ends
 
 log = logging.getLogger(__name__)
 
@@ -339,40 +336,6 @@ async def keep_running(server: Restartable, pause: float = 2.0) -> None:
                 await server.start()
             except (ServerDidNotStart, OSError) as failure:
                 log.error("%s", failure)
-
-
-def free_port() -> int:
-    """Below the range the kernel takes for outgoing connections, or one of those could hold it at a restart.
-
-    On Linux nobody else who asks here is given it while this program lives, though nobody may listen there yet, or just now.
-    """
-    while not (_claimed(port := 20_000 + secrets.randbelow(12_000)) and is_free(port)):
-        pass
-    return port
-
-
-def _claimed(port: int) -> bool:
-    """By a socket whose name is in no folder, and which goes with the program; elsewhere than on Linux nobody can claim."""
-    if sys.platform != "linux":
-        return True
-    claim = socket.socket(socket.AF_UNIX)
-    try:
-        claim.bind(f"\0minewatch port {port}")
-    except OSError:
-        claim.close()
-        return False
-    _claims.append(claim)
-    return True
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
 
 
 def write_private(path: Path, text: str) -> None:

@@ -16,8 +16,8 @@ from typing import ClassVar
 import httpx
 
 from shared.checkpoints import origin_of
+from shared.embedded.ports import LOOPBACK
 from shared.embedded.processes import (
-    LOOPBACK,
     Access,
     EmbeddedServer,
     ServerDidNotStart,

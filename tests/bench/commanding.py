@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 
 from shared.app import App
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from tests.bench.ground import Ground, Store, a_process, closed, connections
 from tests.bench.load import Slice, loaded
 from tests.bench.rows import Aim, Row, row_of

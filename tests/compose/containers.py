@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from services.together import FIRST_PLAN, shipped
 from shared.cli.environment import environment, read_environment
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.plan.calendar import TOWN_TIME
 from shared.plan.loader import load_plan
 from shared.plan.shift import default_first_day, moved_to

@@ -19,7 +19,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 from services.together import FIRST_PLAN, shipped
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.plan.calendar import TOWN_TIME
 from shared.plan.loader import load_plan
 from shared.plan.shift import default_first_day, moved_to

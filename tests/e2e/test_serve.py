@@ -18,7 +18,7 @@ import pytest
 
 from shared.database import dsn_of
 from shared.decider import Actor
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.identity.token_keys import fresh_pair
 from shared.identity.tokens import Tokens
 from shared.settings import SERVICES

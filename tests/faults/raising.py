@@ -15,8 +15,9 @@ from pathlib import Path
 
 from shared.database import migrate, prepare_server
 from shared.embedded.nats_server import EmbeddedNats
+from shared.embedded.ports import free_port
 from shared.embedded.postgres import EmbeddedPostgres
-from shared.embedded.processes import EmbeddedServer, free_port
+from shared.embedded.processes import EmbeddedServer
 from shared.ending import ended
 from shared.settings import SERVICES
 from tests.faults import settling, signing

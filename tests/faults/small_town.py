@@ -15,7 +15,7 @@ import asyncpg
 
 from shared.checkpoints import origin_of
 from shared.cosigning import NotCosigned
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.plan.loader import LoadedPlan
 from shared.service import Service
 from shared.settings import SERVICES

@@ -30,8 +30,8 @@ from shared.clock import SimulatedClock
 from shared.contracts.registry import CONTRACTS
 from shared.database import dsn_of, open_pool
 from shared.embedded.home import Home
+from shared.embedded.ports import free_port
 from shared.embedded.postgres import EmbeddedPostgres
-from shared.embedded.processes import free_port
 from shared.lineage import accept_lineage, begin_new_lineage
 from shared.log_feed import NatsFeed
 from shared.replay import Replay

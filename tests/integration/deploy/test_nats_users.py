@@ -20,7 +20,7 @@ from services.intake import main as intake
 from services.notify import main as notify
 from services.reporting import main as reporting
 from shared.embedded import nats_server as embedded
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.log_feed import feed_subject
 from shared.settings import SERVICES, Settings
 from shared.stream import BatchRefused, Message, definition, publish, stream_name

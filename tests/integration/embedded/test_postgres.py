@@ -15,8 +15,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from shared.embedded.ports import free_port
 from shared.embedded.postgres import EmbeddedPostgres
-from shared.embedded.processes import PidFile, ProcessIdentity, ServerDidNotStart, free_port
+from shared.embedded.processes import PidFile, ProcessIdentity, ServerDidNotStart
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded.processes import AlreadyRunning, PidFile, ProcessIdentity, free_port, is_free
+from shared.embedded.ports import free_port, is_free
+from shared.embedded.processes import AlreadyRunning, PidFile, ProcessIdentity
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_folder_is_claimed_by_one_program_at_a_time(tmp_path: Path, stranger: 
 def test_a_port_is_given_to_one_program_while_it_lives_though_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = secrets.randbelow(6_000)
     asks = f"import secrets; numbers = iter(range({drawn}, 12_000)); secrets.randbelow = lambda _: next(numbers)\n"
-    asks += "from shared.embedded.processes import free_port; print(free_port(), flush=True); input()"
+    asks += "from shared.embedded.ports import free_port; print(free_port(), flush=True); input()"
     words = [sys.executable, "-c", asks]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None

@@ -12,7 +12,7 @@ import nats
 import nats.errors
 
 from shared.cli.status import asked_nats
-from shared.embedded.processes import free_port
+from shared.embedded.ports import free_port
 from shared.stream import inbox_of
 from tests.integration.notify.campaign import Campaign
 from tests.integration.operations.refusing import a_refused_reaction
