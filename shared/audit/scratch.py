@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from shared.app import LOST
 from shared.database import open_pool
 from shared.errors import NotReady
 from shared.telemetry import log
@@ -113,5 +114,5 @@ async def _sweep(admin: asyncpg.Connection) -> list[str]:
 
 async def _dropped(admin: asyncpg.Connection, name: str) -> None:
     """Connections that are just ending are ended. What cannot be dropped now, a sweep will drop."""
-    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    with contextlib.suppress(asyncpg.PostgresError, *LOST):
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 
+from shared.app import LOST
 from shared.embedded.processes import write_private
 from shared.ending import ended
 from tests.faults import injuries, restoring, settling, troubles
@@ -95,7 +96,7 @@ class Drill:
     async def _step(self, step: Step) -> None:
         try:
             await self._do(step)
-        except (injuries.NotDone, OSError, asyncpg.PostgresError) as error:
+        except (injuries.NotDone, asyncpg.PostgresError, *LOST) as error:
             self.report.wrong.append(f"step not done: {step}: {type(error).__name__}: {error}"[:600])
         else:
             self.report.steps[step.kind] += 1

@@ -9,11 +9,12 @@ import asyncpg
 import nats.errors
 from nats.aio.client import Client
 
+from shared.app import LOST
 from shared.standing import Standing, standing
 from shared.stream import connect, stream_name
 from tests.faults.town import CARDS, Town
 
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error)
+AWAY = (*LOST, asyncpg.PostgresError, nats.errors.Error)
 SIGNED = """
 SELECT coalesce(max(size), 0) FROM record.checkpoint
 WHERE split_part(origin, '/', 3) = (SELECT lineage::text FROM work.head)
