@@ -35,9 +35,11 @@ MODELS = (message_line.READ_MODEL, attempt.READ_MODEL, message_work.READ_MODEL)
 
 @dataclass
 class Line:
-    """A channel to nobody, which notes what it was given. `replies`: to the next calls; `hold`: seconds that a call takes."""
+    """A channel to nobody, which notes what it was given. `replies`: to the next calls; `first`: to the first attempt of each
+    delivery, whenever it comes; `hold`: seconds that a call takes."""
 
     replies: list[SendFailed | None] = field(default_factory=list)
+    first: SendFailed | None = None
     hold: float = 0.0
     sent: list[Delivery] = field(default_factory=list)
     busy: dict[UUID, int] = field(default_factory=dict)
@@ -51,6 +53,8 @@ class Line:
             await asyncio.sleep(self.hold)
             if self.replies and (error := self.replies.pop(0)) is not None:
                 raise error
+            if self.first is not None and delivery.attempt == 1:
+                raise self.first
         finally:
             self.busy[delivery.delivery_id] -= 1
 

@@ -181,7 +181,7 @@ async def test_a_wake_up_that_nobody_heeds_costs_its_grace_and_no_more(office: O
 async def test_two_workers_never_send_the_same_at_the_same_time(office: Office) -> None:
     streams = [await office.issue() for _ in range(12)]
     office.line.hold = 0.05
-    office.line.replies = [SendFailed("smtp_451")] * 12
+    office.line.first = SendFailed("smtp_451")
     async with running(*(office.deliveries(workers=6) for _ in range(3))):
         await until(office.deliveries().idle)
     assert office.line.most == 1
