@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.contracts.event import Code, Id
-from shared.contracts.parts import Place, Value
+from shared.contracts.parts import Place
+from shared.web.sent import SentValue
 
 Text = Annotated[str, Field(max_length=2000)]
 Reason = Annotated[str, Field(max_length=1000)]
@@ -58,7 +59,7 @@ class Acceptance(_Body):
 
 class Correction(_Body):
     field: Code
-    value: Value
+    value: SentValue
     reason: Reason | None = None
 
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.cases.site import KeeperKind
 from shared.contracts.event import Code, Id
-from shared.contracts.parts import Place, Value
-from shared.web.sent import SentPlace
+from shared.contracts.parts import Place
+from shared.web.sent import SentPlace, SentValue
 
 Reason = Annotated[str, Field(max_length=1000)]
 
@@ -38,7 +38,7 @@ class SiteCorrection(_Body):
     """field: name (text) | category, village (code) | place | key (number, 0 or 1)."""
 
     field: Code
-    value: Value
+    value: SentValue
     reason: Reason | None = None
 
 

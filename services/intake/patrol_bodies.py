@@ -8,8 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.intake.route import MAX_BYTES
 from shared.contracts.event import Code, Id
-from shared.contracts.parts import Value
-from shared.web.sent import SentPlace
+from shared.web.sent import SentPlace, SentValue
 
 
 class _Body(BaseModel):
@@ -71,7 +70,7 @@ class PatrolRecord(_Body):
 
 class Correction(_Body):
     field: Code
-    value: Value
+    value: SentValue
     reason: Annotated[str, Field(max_length=1000)]
 
 

@@ -7,9 +7,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.intake.tip_commands import CloseReason, ForwardReason, Result
 from shared.contracts.event import Code, Id
-from shared.contracts.parts import Place, Value
+from shared.contracts.parts import Place
 from shared.web.door import Accepted
-from shared.web.sent import SentPlace
+from shared.web.sent import SentPlace, SentValue
 
 Text = Annotated[str, Field(max_length=2000)]
 Reason = Annotated[str, Field(max_length=1000)]
@@ -69,7 +69,7 @@ class Live(_Body):
 
 class Correction(_Body):
     field: Code
-    value: Value
+    value: SentValue
     reason: Reason
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.notify.letters import Names, words
 from services.notify.writing import STREAM, subject_of
 from shared.contracts.event import Code
-from shared.contracts.parts import Value
+from shared.web.sent import SentValue
 
 Reason = Annotated[str, Field(max_length=1000)]
 
@@ -29,7 +29,7 @@ class Correction(_Body):
     """about_no takes `number`, village and unit take `code`."""
 
     field: Code
-    value: Value
+    value: SentValue
     reason: Reason
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.event import Code
-from shared.contracts.parts import CutAt, Value
+from shared.contracts.parts import CutAt
 from shared.contracts.reporting.weekly_report import UnitLine
+from shared.web.sent import SentValue
 
 Reason = Annotated[str, Field(max_length=1000)]
 State = Literal["open", "due", "missing", "submitted", "returned", "accepted", "compiled", "filed", "entered_in_error"]
@@ -34,7 +35,7 @@ class Correction(_Body):
     """`field`: due_at, missing_at or note."""
 
     field: Code
-    value: Value
+    value: SentValue
     reason: Reason | None = None
 
 

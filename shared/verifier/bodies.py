@@ -54,7 +54,7 @@ class Bodies:
         self._source, self._latest = source, latest
         self._tail = (
             rf',"id":"({UUID})","inrole":{QUOTED}(?:,"onbehalfof":{QUOTED})?(?:,"planversion":{QUOTED})?'
-            rf'(?:,"prev":"({HASH})")?,"recordedat":"({MOMENT})","salt":"{SALT}","source":"{re.escape(source)}",'
+            rf'(?:,"prev":"({HASH})")?,"recordedat":"({MOMENT})","salt":"{SALT}","source":{re.escape(encode_basestring(source))},'
             rf'"specversion":"1\.0","subject":"({TEXT})","time":"{MOMENT}"(?:,"traceparent":{QUOTED})?,"type":"'
         )
         self._shapes: dict[bytes, list[str]] = {}
@@ -111,10 +111,11 @@ class Bodies:
         return rows
 
     def _compiled(self, kind: bytes) -> re.Pattern[str] | None:
+        """One line with a body of that type, the type as JSON writes it: what needs an escape is never read quickly."""
         shapes = self._shapes.get(kind)
         if shapes is None:
             return None
-        any_of, name = "|".join(shapes), re.escape(kind.decode())
+        any_of, name = "|".join(shapes), re.escape(encode_basestring(kind.decode())[1:-1])
         whole = rf'\n{_HEAD}(?:{any_of}){self._tail}({name})","version":({VERSION})}}(?=\n)'
         self._lines[kind] = re.compile(whole)
         return self._lines[kind]

@@ -25,7 +25,7 @@ _NO_LEAF = bytes(32).hex()
 
 
 def bits_for(events: int) -> int:
-    """How many bits choose the bucket in a log of so many: about 12,000 to 16,000 fall in one, up to 4 million; then more do."""
+    """How many bits choose the bucket in a log of so many: about 8,000 to 16,000 fall in one, up to 4 million; then more do."""
     return min((events >> 14).bit_length(), MOST_BITS)
 
 

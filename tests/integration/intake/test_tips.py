@@ -257,6 +257,9 @@ async def test_a_place_that_cases_could_not_keep_is_no_place(town: Town, part: s
     ):
         answer = await town.http.post(path, json=body | {"place": place}, headers=who)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, f"place.{part}"), path
+    correction = {"field": "place", "value": {"place": place}, "reason": "看错了"}
+    answer = await town.http.post(f"/intake/v1/tips/{tip}/corrections", json=correction, headers=town.headers("clerk"))
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, f"value.place.{part}")
 
 
 async def test_what_only_the_database_minds_is_no_fault_of_the_system(town: Town) -> None:

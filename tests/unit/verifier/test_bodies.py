@@ -200,6 +200,21 @@ def test_bodies_that_hide_others_behind_a_line_break_are_not_counted_for_one_tha
             assert all(isinstance(each, Doubt) for each in bodies.read(some, 1))
 
 
+@pytest.mark.parametrize("odd", ["\n", "a\tb", 'a"b', "a\\d", "\x01"])
+def test_a_type_or_source_that_is_written_with_escapes_does_not_pass_without_them(odd: str) -> None:
+    """What was learned from the escaped form must not let the bare one through: that is no JSON."""
+    escaped = json.dumps(odd).encode()
+    typed = rfc8785.dumps(ANY | {"type": odd})
+    assert BODIES.facts(typed, 1)[5] == odd
+    with pytest.raises(Refused):
+        BODIES.facts(typed.replace(b'"type":' + escaped, f'"type":"{odd}"'.encode()), 1)
+    bodies = Bodies(f"/{odd}/cases", LATEST)
+    sourced = rfc8785.dumps(ANY | {"source": f"/{odd}/cases"})
+    assert bodies.facts(sourced, 1)[1] == "hazard-1"
+    with pytest.raises(Refused):
+        bodies.facts(sourced.replace(escaped[1:-1], odd.encode()), 1)
+
+
 def test_versions_and_times_are_looked_at_also_in_what_is_read_quickly() -> None:
     bodies = Bodies("/140181101/cases", "2018-02-11T04:05:00.000000Z")
     bodies.read([GOLDEN], 1)
