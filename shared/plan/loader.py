@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -27,16 +28,22 @@ class LoadedPlan:
 def load_plan(path: Path) -> LoadedPlan:
     """Raises PlanFileError, which lists every mistake, and FileNotFoundError."""
     content = path.read_bytes()
+    plan, mistakes, lines = _read(content)
+    if plan is None or mistakes:
+        raise PlanFileError(path, list(mistakes), list(lines))
+    return LoadedPlan(plan, f"{plan.code}@{plan.version}", hashlib.sha256(content).hexdigest(), path)
+
+
+@lru_cache(maxsize=4)  # the services of one process have the same file
+def _read(content: bytes) -> tuple[Plan | None, tuple[Mistake, ...], tuple[int, ...]]:
+    """The plan, its mistakes and their lines."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise PlanFileError(path, [NOT_UTF8], [line]) from error
+        return None, (NOT_UTF8,), (content.count(b"\n", 0, error.start) + 1,)
     marked = read_marked(text)
     plan, mistakes = _checked(marked)
-    if plan is None or mistakes:
-        raise PlanFileError(path, mistakes, [marked.line(mistake.at) for mistake in mistakes])
-    return LoadedPlan(plan, f"{plan.code}@{plan.version}", hashlib.sha256(content).hexdigest(), path)
+    return plan, tuple(mistakes), tuple(marked.line(mistake.at) for mistake in mistakes)
 
 
 def _checked(marked: Marked) -> tuple[Plan | None, list[Mistake]]:

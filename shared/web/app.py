@@ -1,6 +1,7 @@
 """The frame of a service's web application: routes go in, and come out traced, measured, guarded and described."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from shared.web.as_of import AsOf
 from shared.web.assets import Assets
 from shared.web.passage import Passage
 from shared.web.problems import Problem
-from shared.web.rendering import frame_of
+from shared.web.rendering import Frame, frame_of
 
 VERSION = "1"
 AWAY = (*(kind for kind in LOST if kind is not OSError), ConnectionError, TimeoutError, *AGAIN)
@@ -55,9 +56,8 @@ def make_web_app(
         responses=problems.DESCRIBED,
         redirect_slashes=False,
     )
-    assets = Assets(name)
+    assets, app.state.frame = _looks(name, templates)
     app.state.rule_status = dict(rule_status)
-    app.state.frame = frame_of(name, assets, templates)
     app.add_middleware(AsOf, service=name)
     app.add_middleware(Passage, service=name)  # the outermost
     app.add_exception_handler(MinewatchError, problems.on_minewatch_error)
@@ -72,6 +72,13 @@ def make_web_app(
         app.include_router(router)
     app.openapi = lambda: _described(app, name)  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _looks(name: str, templates: Path | None) -> tuple[Assets, Frame]:
+    """Files that do not change under a running process."""
+    assets = Assets(name)
+    return assets, frame_of(name, assets, templates)
 
 
 def health_routes(ready: Callable[[], dict[str, str]]) -> APIRouter:

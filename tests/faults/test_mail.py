@@ -42,7 +42,7 @@ async def test_a_slow_server_takes_the_letter_late(mailbox: Mailbox) -> None:
 
 
 async def test_whoever_does_not_wait_for_the_slow_answer_has_been_heard_all_the_same(mailbox: Mailbox) -> None:
-    mailbox.mode, mailbox.slow = "slow", 60
+    mailbox.mode, mailbox.slow = "slow", 2.0  # the client says goodbye, and hears of that after so long
     sending = asyncio.create_task(send(mailbox))
     async with asyncio.timeout(10):
         while not mailbox.taken:

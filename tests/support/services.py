@@ -100,7 +100,7 @@ def _described(name: str) -> Any:
     return import_module(f"services.{name}.main").describe()
 
 
-@dataclass
+@dataclass(repr=False)  # pytest's loop writes out what a fixture returned, twice a test, and this is long
 class Town:
     """Some of the four services behind one door; `http` speaks to it without a network."""
 

@@ -37,6 +37,9 @@ NEW_LINEAGE = """
 INSERT INTO record.lineage (lineage, from_position) VALUES (gen_random_uuid(), 0);
 INSERT INTO work.head (lineage) SELECT lineage FROM record.lineage;
 """
+OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 # All that a test can change of a database besides rows: then it is thrown away.
 CATALOG = """
 WITH n AS (SELECT oid, nspname, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),
@@ -142,8 +145,8 @@ class Templates:
 
     async def give_back(self, template: str, name: str) -> None:
         """Nobody is connected to it any more. Where a test changed more of it than rows, it is dropped."""
-        await self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         async with self._superuser(name) as connection:
+            await connection.execute(OTHERS)
             same = await self._fresh[template].again(connection)
         if same:
             self._clean[template].append(name)
