@@ -82,6 +82,9 @@ class Relay:
             info = await js.stream_info(self.stream)
         except nats.js.errors.NotFoundError:
             info = await self._make(js)
+        if info.config.max_msgs != (self.keep or -1):
+            info = await js.update_stream(info.config.evolve(max_msgs=self.keep or -1))
+            log("relay", service=self.service).info("stream keeps", most=self.keep, first=info.state.first_seq)
         last = await self._last_message(js)
         row = await self.pool.fetchrow(HEAD)  # after the stream was looked at: another relay may go on writing
         assert row is not None

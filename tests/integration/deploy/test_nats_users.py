@@ -195,7 +195,7 @@ async def test_nobody_listens_past_the_streams_or_answers_for_another(
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_a_service_writes_its_own_stream_and_makes_it_again(users: dict[str, User], name: str) -> None:
+async def test_a_service_writes_its_own_stream_limits_it_and_makes_it_again(users: dict[str, User], name: str) -> None:
     nc, stream = users[name].nc, stream_name(TOWN, name)
     js = nc.jetstream(timeout=5)
     await js.delete_stream(stream)
@@ -205,6 +205,10 @@ async def test_a_service_writes_its_own_stream_and_makes_it_again(users: dict[st
     with pytest.raises(BatchRefused):
         await publish(nc, messages, 0)
     assert (await js.get_msg(stream, subject=f"{TOWN}.{name}.>")).seq == 3
+    config = (await js.stream_info(stream)).config
+    assert (await js.update_stream(config.evolve(max_msgs=2))).state.first_seq == 2
+    with pytest.raises(nats.js.errors.APIError, match="can not cancel"):
+        await js.update_stream(config.evolve(deny_delete=False))
 
 
 async def test_a_stream_of_another_name_cannot_be_made(users: dict[str, User]) -> None:

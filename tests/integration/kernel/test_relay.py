@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import copytree, rmtree
 
 import nats.errors
+import nats.js.errors
 import pytest
 from nats.aio.client import Client
 
@@ -132,6 +133,24 @@ async def test_a_limited_stream_begins_at_head_minus_keep_plus_one(source: Place
         await mirrored(source, nc, 26)
     info = await nc.jetstream().stream_info(source.stream)
     assert (info.config.first_seq, info.config.max_msgs) == (21, 10)
+
+
+async def test_another_limit_holds_for_the_stream_that_is_there(source: Place, nc: Client) -> None:
+    await source.fill(10)
+    await source.number()
+    for keep, first in ((None, 1), (4, 7), (6, 7), (None, 7)):  # what was pushed out comes from the log
+        async with running(a_relay(source, nc, keep=keep)):
+            await until(lambda keep=keep: keeps(source, nc, keep))
+            await mirrored(source, nc, first)
+    with pytest.raises(nats.errors.Error, match=r"(?i)delete"):
+        await nc.jetstream().delete_msg(source.stream, 8)
+
+
+async def keeps(place: Place, nc: Client, most: int | None) -> bool:
+    try:
+        return (await nc.jetstream().stream_info(place.stream)).config.max_msgs == (most or -1)
+    except nats.js.errors.NotFoundError:
+        return False
 
 
 async def test_a_new_stream_cannot_be_purged_nor_a_message_deleted(source: Place, nc: Client) -> None:
