@@ -14,6 +14,7 @@ from datetime import timedelta
 import asyncpg
 
 from shared.app import LOST
+from shared.backup.erasures import ERASED, Erasures
 from shared.errors import MinewatchError
 from shared.identity.key_store import KeyStore
 from shared.telemetry import log
@@ -35,6 +36,8 @@ DELETE FROM work.parked WHERE parked_id IN (
     LIMIT $2)
 """
 
+ERASURES = "SELECT body FROM record.event WHERE type = ANY($1::text[])"
+
 KNOWN = """
 SELECT DISTINCT stream_id FROM record.event WHERE stream_id = ANY($1::text[])
 UNION SELECT stream_id FROM record.file WHERE stream_id = ANY($1::text[])
@@ -42,6 +45,8 @@ UNION SELECT stream_id FROM record.file WHERE stream_id = ANY($1::text[])
 
 UNUSED = timedelta(days=1)
 """After which a key without a text is an orphan; a day more, and it is gone. Longer than any command is tried again."""
+AGAIN_AFTER = 10.0
+"""Seconds, when the database was away."""
 LEAST_DAYS = 7
 """A phone that was offline sends its commands again, and a person looks after the weekend."""
 
@@ -83,7 +88,8 @@ class Retention:
 class Tidying:
     """Removes what is past its time, `batch` rows a transaction. In seconds: `pause` after each, `every` between two rounds.
 
-    `keys`: the custodian's key store where this process has it; then keys whose text was never stored go as well.
+    `keys`: the custodian's key store where this process has it; then keys whose text was never stored go as well, and those of
+    whoever is erased by the log, where an older copy of the keys was put back.
     """
 
     service: str
@@ -109,6 +115,17 @@ class Tidying:
             log("tidying", service=self.service).info("removed", **removed)
         return removed
 
+    async def erased_again(self) -> int:
+        """How many keys were destroyed that the log says were destroyed before."""
+        assert self.keys is not None
+        erasures = Erasures()
+        for row in await self.pool.fetch(ERASURES, list(ERASED)):
+            erasures.note(row["body"], self.service)
+        destroyed = sum([await self.keys.destroy(subject) for subject in erasures.subjects])
+        if destroyed:
+            log("tidying", service=self.service).warning("erased again", keys=destroyed)
+        return destroyed
+
     async def _known(self, streams: Sequence[str]) -> set[str]:
         """Those of the streams in which something stands."""
         return {row["stream_id"] for row in await self.pool.fetch(KNOWN, list(streams))}
@@ -124,11 +141,15 @@ class Tidying:
             await asyncio.sleep(self.pause)
 
     async def run(self) -> None:
-        """Until cancelled; the first round some minutes after the start, so that replicas do not come at once."""
-        await asyncio.sleep(random.uniform(0.02, 0.1) * self.every)
+        """Until cancelled. Erasures at once; the first round some minutes later, so that replicas do not come at once."""
+        wait = random.uniform(0.02, 0.1) * self.every
         while True:
             try:
+                if self.keys is not None:
+                    await self.erased_again()
+                await asyncio.sleep(wait)
+                wait = self.every
                 await self.once()
             except (asyncpg.PostgresError, *LOST) as error:
                 log("tidying", service=self.service).warning("again", error=type(error).__name__)
-            await asyncio.sleep(self.every)
+                await asyncio.sleep(AGAIN_AFTER)
