@@ -77,7 +77,9 @@ audit-crosscheck: venv ## Go's sumdb and @sigstore/verify check our logs, a demo
 compose-test: venv ## Build docker-compose.yml's town, live through it with kills in between, take it down; docker needed
 	@$(BIN)/python -m tests.compose
 
-test-containers: venv ## The integration tests on container images, not on the servers from wheels; docker needed
+# On wheels stay: embedded, backup, and the tests in kernel, evidence and intake that stop or hold up a server or a whole town.
+test-containers: venv ## The integration tests on container images (who starts a server of his own stays on wheels); docker needed
+	@$(BIN)/python -m tests.compose.daemon
 	@$(BIN)/python -m pytest tests/integration --containers $(ARGS)
 
 check: venv ## Lint, format, strict types, import contracts

@@ -1,8 +1,28 @@
 """A log file that does not fill the disk."""
 
+import os
+from collections.abc import Mapping
 from io import TextIOBase
 from pathlib import Path
 from typing import TextIO, cast
+
+from shared.errors import MinewatchError
+
+
+class NoLogLimit(MinewatchError):
+    """A setting of the log files that is no such number."""
+
+
+def log_limits(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """(bytes of a log file, files of each log): MINEWATCH_LOG_MEGABYTES and MINEWATCH_LOG_FILES. Raises NoLogLimit."""
+
+    def number(name: str, otherwise: int, least: int) -> int:
+        given = environment.get(name) or str(otherwise)
+        if not given.isdecimal() or int(given) < least:
+            raise NoLogLimit(f"{name} is a number, {least} or more")
+        return int(given)
+
+    return number("MINEWATCH_LOG_MEGABYTES", 16, 1) * 1024 * 1024, number("MINEWATCH_LOG_FILES", 5, 2)
 
 
 class RollingFile(TextIOBase):
@@ -11,7 +31,7 @@ class RollingFile(TextIOBase):
     It rolls between lines only, and one file is written by one process.
     """
 
-    def __init__(self, path: Path, most: int = 16 * 1024 * 1024, kept: int = 4) -> None:
+    def __init__(self, path: Path, most: int, kept: int) -> None:
         self._path, self._most, self._kept = path, most, kept
         path.parent.mkdir(parents=True, exist_ok=True)
         self._open()
@@ -49,5 +69,6 @@ class RollingFile(TextIOBase):
 
 
 def rolling(path: Path) -> TextIO:
-    """A RollingFile, called by the name of what it stands in for."""
-    return cast(TextIO, RollingFile(path))
+    """A RollingFile within the limits that are set, called by the name of what it stands in for. Raises NoLogLimit."""
+    most, files = log_limits()
+    return cast(TextIO, RollingFile(path, most, files - 1))

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from abc import ABC, abstractmethod
@@ -24,9 +25,9 @@ from typing import ClassVar, Protocol, Self
 
 from shared.embedded.ports import free_port, is_free
 from shared.errors import MinewatchError
+from shared.rolling_file import log_limits
 
 NATS_USER = "minewatch"
-LOG_KEPT = 16 * 1024 * 1024  # bytes; a longer log is put aside as NAME.log.1 at the next start
 BARE_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _LOOK = 0.02  # seconds between two looks at a starting or stopping server
 _children: list[subprocess.Popen[bytes]] = []  # kept until they end, so that this program reaps them
@@ -171,6 +172,8 @@ class Restartable(Protocol):
 
     async def start(self) -> None: ...
 
+    async def look_after_log(self) -> None: ...
+
 
 class EmbeddedServer(ABC):
     """A server on loopback: adopted when it still runs on its folder, else started; stopped within bounds."""
@@ -221,6 +224,11 @@ class EmbeddedServer(ABC):
                 if asyncio.get_running_loop().time() > deadline or not self._passes(failure.logged.lower()):
                     raise
                 await asyncio.sleep(0.2)
+
+    async def look_after_log(self) -> None:
+        """Puts a log aside that has grown beyond its limit, while the server goes on writing it. Raises NoLogLimit."""
+        if self._log_is_long():
+            await asyncio.to_thread(self._put_log_aside)
 
     async def stop(self) -> None:
         """Stops the server of this folder, politely first; returns when it is gone. Does nothing when none runs."""
@@ -292,8 +300,8 @@ class EmbeddedServer(ABC):
         """
         _children[:] = [child for child in _children if child.poll() is None]
         self._log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._log_path.exists() and self._log_path.stat().st_size > LOG_KEPT:
-            self._log_path.replace(self._log_path.with_suffix(".log.1"))
+        if self._log_is_long():
+            self._put_log_aside()
         gate = ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "gate", *command]
         with open(self._log_path, "ab", opener=_private) as logged:
             self._logged_from = logged.tell()
@@ -313,6 +321,26 @@ class EmbeddedServer(ABC):
             with contextlib.suppress(BrokenPipeError), child.stdin as gate_opens:
                 gate_opens.write(b"go\n")
 
+    def _log_is_long(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self._log_path.stat().st_size > log_limits()[0]
+        return False
+
+    def _put_log_aside(self) -> None:
+        """Copies the log, or its end if nobody looked for long, to NAME.log.1, and empties it; a line written in between is lost.
+
+        It cannot be moved, for the server keeps it open; it writes wherever the end is.
+        """
+        most, _ = log_limits()
+        aside = self._log_path.with_suffix(".log.1")
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)  # first, or a full disk would have no room for the next
+            with open(self._log_path, "rb") as logged, open(aside, "wb", opener=_private) as copy:
+                logged.seek(max(0, self._log_path.stat().st_size - 2 * most))
+                shutil.copyfileobj(logged, copy)
+            os.truncate(self._log_path, 0)
+            self._logged_from = 0
+
     def _tail(self) -> str:
         """The last lines this start logged."""
         with contextlib.suppress(OSError), open(self._log_path, "rb") as logged:
@@ -322,13 +350,14 @@ class EmbeddedServer(ABC):
 
 
 async def keep_running(server: Restartable, pause: float = 2.0) -> None:
-    """Starts the server again whenever it is no longer sound; ends only when cancelled.
+    """Starts the server again whenever it is no longer sound, and keeps its log short; ends only when cancelled.
 
     `pause` seconds lie between noticing and starting, so that a person who stops a server to delete its folder is
     not raced.
     """
     while True:
         await asyncio.sleep(0.5)
+        await server.look_after_log()
         if not server.sound:
             log.warning("%s is gone, it is started again in %s s", server.name, pause)
             await asyncio.sleep(pause)

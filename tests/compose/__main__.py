@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.compose import checks
-from tests.compose.containers import BUILDING, Containers, Failed, a_project, docker_is_there
+from tests.compose import checks, watching
+from tests.compose.containers import BUILDING, Containers, a_project
+from tests.compose.daemon import Failed, docker_is_there
 from tests.compose.story import Story, eventually
 
 
@@ -41,13 +42,17 @@ def live_through(containers: Containers) -> None:
     step(
         "docker finds them healthy", lambda: eventually("health", lambda: checks.docker_finds_them_healthy(containers))
     )
+    if without := watching.lacks_images(containers):
+        print(f"          observability profile not tested: no image ({without})", flush=True)
+    else:
+        step("Prometheus and Grafana watch them", lambda: watching.they_are_watched(containers))
 
 
 def main() -> int:
     """0 when all of it passed; 1 with the reason."""
     began = time.monotonic()
     try:
-        docker_is_there()
+        docker_is_there("compose", "buildx")
         with a_project() as containers:
             try:
                 live_through(containers)

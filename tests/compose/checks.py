@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from shared.settings import SERVICES
-from tests.compose.containers import Containers, Failed, docker
+from tests.compose.containers import Containers
+from tests.compose.daemon import Failed, docker
 from tests.compose.story import WORDS, eventually
 
 ON_STORE = {"postgres", "nats", "custodian", *SERVICES}

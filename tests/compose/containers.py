@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +18,10 @@ from shared.embedded.ports import free_port
 from shared.plan.calendar import TOWN_TIME
 from shared.plan.loader import load_plan
 from shared.plan.shift import default_first_day, moved_to
+from tests.compose.daemon import Failed, docker
 
-ROOT = Path(__file__).parents[2]
 BUILDING = 1200
 """Seconds. The first time, images are fetched and packages installed."""
-
-
-class Failed(Exception):
-    """What is not as it must be."""
 
 
 @dataclass
@@ -73,34 +67,6 @@ class Containers:
         return self.compose("logs", "--no-color", "--no-log-prefix", *services).replace("\x1b[2K", "")
 
 
-def docker(*words: str, seconds: float = 120, may_fail: bool = False) -> str:
-    """What docker prints. Raises Failed with the end of it."""
-    # A variable of this shell would win over the town's .env.
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MINEWATCH_")}
-    try:
-        done = subprocess.run(["docker", *words], cwd=ROOT, env=bare, capture_output=True, text=True, timeout=seconds)
-    except subprocess.TimeoutExpired as error:
-        raise Failed(f"docker {' '.join(words[-4:])}: not done after {seconds:.0f} s") from error
-    if done.returncode and not may_fail:
-        raise Failed(f"docker {' '.join(words[-4:])}\n{done.stdout[-1500:]}{done.stderr[-3000:]}")
-    return done.stdout + (done.stderr if may_fail else "")
-
-
-def docker_is_there() -> None:
-    """Raises Failed, saying what is missing."""
-    if shutil.which("docker") is None:
-        raise Failed("docker is not installed")
-    for words, missing in (
-        (("info",), "no docker daemon answers"),
-        (("compose", "version"), "docker has no compose plugin, version 2"),
-        (("buildx", "version"), "docker has no buildx plugin"),
-    ):
-        try:
-            docker(*words)
-        except Failed as error:
-            raise Failed(f"{missing}: {error}") from error
-
-
 @contextmanager
 def a_project() -> Iterator[Containers]:
     """Not yet up; taken down with its volumes and its images at the end, whatever happened."""
@@ -118,9 +84,12 @@ def a_project() -> Iterator[Containers]:
         with (folder / ".env").open("a", encoding="utf-8") as more:
             more.write(f"MINEWATCH_PUBLISH='127.0.0.1:{containers.port}'\n")
             more.write(f"MINEWATCH_CUSTODIAN_PUBLISH='127.0.0.1:{free_port()}'\n")
+            more.write(f"MINEWATCH_GRAFANA_PORT='{free_port()}'\n")
             more.write("MINEWATCH_MAIL='smtp://mail:2525?from=minewatch@example.org'\n")
             more.write("MINEWATCH_TRUSTED_PROXIES='10.0.0.0/8 172.16.0.0/12 192.168.0.0/16'\n")
         try:
             yield containers
         finally:
-            containers.compose("down", "--volumes", "--rmi", "local", "--timeout", "10", may_fail=True)
+            containers.compose(
+                "--profile", "observability", "down", "--volumes", "--rmi", "local", "--timeout", "10", may_fail=True
+            )

@@ -13,7 +13,8 @@ from shared.decider import Actor
 from shared.identity.tokens import Tokens
 from shared.plan.loader import load_plan
 from shared.settings import SERVICES
-from tests.compose.containers import Containers, Failed, docker
+from tests.compose.containers import Containers
+from tests.compose.daemon import Failed, docker
 
 WORDS = "沟口那个坑昨晚又有人在挖，我认得其中一个人。"
 VILLAGE, UNIT = "140181101207", "dulan"

@@ -1,4 +1,4 @@
-"""A town of cases and notify whose measurements are read."""
+"""A town of cases and notify whose measurements are read. Its mail server is away."""
 
 from collections.abc import AsyncIterator
 
@@ -10,5 +10,5 @@ from tests.support.services import Ground
 
 @pytest.fixture
 async def campaign(ground: Ground) -> AsyncIterator[Campaign]:
-    async with a_campaign(ground) as made:
+    async with a_campaign(ground, mail="smtp://127.0.0.1:1?from=minewatch@example.org") as made:
         yield made

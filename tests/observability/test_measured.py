@@ -30,7 +30,7 @@ def expressions() -> Iterator[str]:
 
 
 async def exported(campaign: Campaign) -> list[tuple[str, dict[str, str]]]:
-    """(name, labels) of every sample of cases and notify, after a letter was tried and requests were answered."""
+    """(name, labels) of every sample of cases and notify, after a letter was given up and requests were answered."""
     await campaign.live_tip()
     texts = [(await campaign.town.http.get(f"/{service}/metrics")).text for service in ("cases", "notify") * 2]
     families = [family for text in texts for family in text_string_to_metric_families(text)]

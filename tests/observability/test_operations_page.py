@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from shared.cli.main import commands
 from tests.observability.test_rules import OPERATIONS, ROOT
@@ -48,3 +49,15 @@ def test_every_setting_that_is_named_is_read(name: str) -> None:
     bare = name.removeprefix("MINEWATCH_")
     wanted = re.compile(rf'{name}\b|"{bare}"|"{bare.removeprefix("KEEP_")}"')
     assert name == "MINEWATCH_" or any(wanted.search(path.read_text("utf-8")) for path in files)
+
+
+def test_an_upgrade_stops_every_container_that_writes_to_a_database() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    writers = {
+        name
+        for name, service in services.items()
+        if service["restart"] != "no" and any(key.endswith("_APP_DSN") for key in service.get("environment", {}))
+    }
+    assert {"intake", "custodian"} <= writers
+    [stopped] = re.findall(r"^docker compose stop (.*)$", OPERATIONS, re.MULTILINE)
+    assert set(stopped.split()) == writers

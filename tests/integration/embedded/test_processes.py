@@ -1,18 +1,22 @@
 """A process is only ever taken for another when number, moment of birth, boot and folder are the same."""
 
+import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from shared.embedded.ports import free_port, is_free
-from shared.embedded.processes import AlreadyRunning, PidFile, ProcessIdentity
+from shared.embedded.processes import AlreadyRunning, EmbeddedServer, PidFile, ProcessIdentity, keep_running
+from shared.ending import ended
 
 
 @pytest.fixture
@@ -96,6 +100,70 @@ def test_a_port_is_given_to_one_program_while_it_lives_though_nobody_listens(mon
             assert mine > port
             port = mine
         other.communicate("\n")
+
+
+class Talker(EmbeddedServer):
+    """Writes numbered lines into its log, some megabytes a second."""
+
+    name = "talker"
+    stop_steps: ClassVar[tuple[tuple[signal.Signals, float], ...]] = ((signal.SIGTERM, 5.0),)
+    says = (
+        "import itertools, sys, time\nfor n in itertools.count(): print(n, 'x' * 99_990, flush=True); time.sleep(0.02)"
+    )
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, folder / "run", folder / "talker.json", folder / "logs" / "talker.log", None)
+
+    async def _prepare(self) -> None: ...
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-c", self.says]
+
+    def _listen(self, known: int | None) -> None: ...
+
+    async def _answers(self) -> bool:
+        return True
+
+
+async def test_a_running_server_does_not_fill_the_disk_with_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINEWATCH_LOG_MEGABYTES", "1")
+    log, aside = tmp_path / "logs" / "talker.log", tmp_path / "logs" / "talker.log.1"
+    talker = Talker(tmp_path)
+    await talker.start()
+    keeping = asyncio.create_task(keep_running(talker))
+    try:
+        pid, said = talker.pid, 0
+        async with asyncio.timeout(30):
+            while said < 100:  # ten megabytes
+                await asyncio.sleep(0.1)
+                said = max([said, *map(int, re.findall(rb"^(\d+) ", log.read_bytes(), re.MULTILINE))])
+        assert talker.pid == pid
+        assert log.stat().st_size < 6_000_000 and aside.stat().st_size < 6_000_000
+        assert b"\0" not in log.read_bytes(), "it went on where it had been"
+        assert (aside.stat().st_mode & 0o777, sorted(p.name for p in log.parent.iterdir())) == (
+            0o600,
+            [log.name, aside.name],
+        )
+    finally:
+        await ended([keeping])
+        await talker.stop()
+
+
+async def test_a_log_that_grew_unwatched_is_cut_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINEWATCH_LOG_MEGABYTES", "1")
+    log = tmp_path / "logs" / "talker.log"
+    log.parent.mkdir()
+    log.write_bytes(b"old" * 1024 * 1024 + b"the end\n")
+    talker = Talker(tmp_path)
+    await talker.start()
+    await talker.stop()
+    kept = log.with_name("talker.log.1").read_bytes()
+    assert len(kept) == 2 * 1024 * 1024 and kept.endswith(b"the end\n")
+    assert not log.read_bytes().startswith(b"old")
 
 
 def _identity(pid: int) -> ProcessIdentity:

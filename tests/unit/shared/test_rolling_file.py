@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from shared.rolling_file import RollingFile
+import pytest
+
+from shared.rolling_file import NoLogLimit, RollingFile, log_limits, rolling
 
 
 def lines(path: Path) -> list[str]:
@@ -45,3 +47,22 @@ def test_size_is_counted_in_bytes_as_it_is_written(tmp_path: Path) -> None:
     file.write("next\n")
     file.close()
     assert lines(path) == ["next"]
+
+
+def test_size_and_number_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert log_limits({}) == (16 * 1024 * 1024, 5)
+    monkeypatch.setenv("MINEWATCH_LOG_MEGABYTES", "1")
+    monkeypatch.setenv("MINEWATCH_LOG_FILES", "2")
+    file = rolling(tmp_path / "a.jsonl")
+    for _ in range(5):
+        file.write("x" * 600_000 + "\n")
+    file.close()
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes == {"a.jsonl": 600_001, "a.jsonl.1": 1_200_002}
+
+
+@pytest.mark.parametrize("name", ["MINEWATCH_LOG_MEGABYTES", "MINEWATCH_LOG_FILES"])
+@pytest.mark.parametrize("given", ["0", "many", "-1", "1.5"])
+def test_a_setting_that_is_no_such_number_is_named(name: str, given: str) -> None:
+    with pytest.raises(NoLogLimit, match=name):
+        log_limits({name: given})
