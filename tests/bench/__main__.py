@@ -69,7 +69,9 @@ async def version_of(ground: Ground) -> str:
 
 
 @click.command()
-@click.option("--only", metavar="LETTERS", help="a choice of parts, for example a,b or e; a, b and c go together")
+@click.option(
+    "--only", metavar="LETTERS", help="a choice of parts, for example a,b or e; a, b and c go together, as do g and h"
+)
 @click.option(
     "--quick", is_flag=True, help="small figures, in seconds: whether the bench works, not how fast anything is"
 )

@@ -11,7 +11,7 @@ import asyncpg
 from shared.app import App
 from shared.embedded.ports import free_port
 from tests.bench.ground import Ground, Store, a_process, closed, connections
-from tests.bench.load import Slice, loaded
+from tests.bench.load import NothingLeft, Slice, loaded
 from tests.bench.rows import Aim, Row, row_of
 from tests.bench.tape import NUMBERS, Tape, played
 from tests.bench.toys import PATH, toys
@@ -72,7 +72,7 @@ async def _bare(tape: Tape, links: dict[str, list[asyncpg.Connection]], writers:
 
     async def one(writer: int) -> bool:
         if not prepared:
-            raise RuntimeError("prepare more")
+            raise NothingLeft
         await played(prepared.pop(), {name: each[writer] for name, each in links.items()})
         return True
 

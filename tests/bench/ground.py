@@ -33,14 +33,15 @@ class Size:
     steady: float = 12.0
     replayed: int = 100_000
     findings: int = 10_000
+    patience: float = 600.0
     watched: float = 12.0
     verified: tuple[int, int] = (100_000, 1_000_000)
 
 
 FULL = Size()
 QUICK = Size(
-    rounds=1, slice=0.05, writers=(1, 2), commands=0.1, burst=0.2, steady=0.5, replayed=500, findings=40, watched=0.5,
-    verified=(600, 2_000),
+    rounds=1, slice=0.05, writers=(1, 2), commands=0.1, burst=0.2, steady=0.5, replayed=500, findings=40, patience=60,
+    watched=0.5, verified=(600, 2_000),
 )  # fmt: skip
 
 

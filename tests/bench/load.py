@@ -11,6 +11,10 @@ Act = Callable[[int], Awaitable[bool]]
 BlockingAct = Callable[[int], bool]
 
 
+class NothingLeft(Exception):
+    """Raised by an act that has nothing to do any more."""
+
+
 @dataclass
 class Slice:
     """`done` acts in `seconds`; `took`: seconds of each."""
@@ -34,13 +38,17 @@ def at(values: list[float], share: float) -> float:
 
 
 async def loaded(writers: int, seconds: float, act: Act) -> Slice:
-    """`writers` tasks for `seconds`; each ends with the act it is in."""
+    """`writers` tasks for `seconds`, or until nothing is left to do; each ends with the act it is in."""
     result, began = Slice(), time.perf_counter()
     until = began + seconds
 
     async def write(nth: int) -> None:
         while (at := time.perf_counter()) < until:
-            if await act(nth):
+            try:
+                counts = await act(nth)
+            except NothingLeft:
+                return
+            if counts:
                 result.took.append(time.perf_counter() - at)
 
     await asyncio.gather(*(write(nth) for nth in range(writers)))

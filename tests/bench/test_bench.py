@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.bench import commanding
 from tests.bench.library import INSTALLED
 from tests.bench.rows import Aim, row_of
 from tests.bench.tape import Statement, Tape
 
-ROWS = {"a": 3, "b": 10, "c": 3, "d": 6, "e": 6, "f": 5, "g": 2, "h": 14, "i": 4}
+ROWS = {"a": 3, "b": 10, "c": 3, "d": 6, "e": 6, "f": 5, "g": 2, "h": 24, "i": 4}
 """With --quick: 1 and 2 writers, and 8 on hot streams."""
 AIMED = {"b": {3}, "d": {4}, "e": {3}, "f": {1}, "h": {0, 2}, "i": {3}}
 """Rows with an aim. Part h holds nothing against one when it could not keep up its 50 events a second."""
@@ -29,7 +30,7 @@ async def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
         sys.executable, "-m", "tests.bench", "--quick", "--json", str(file), "--dir", str(servers),
         cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(running.communicate(), 240)
+    said, _ = await asyncio.wait_for(running.communicate(), 600)
     assert running.returncode == 0, said.decode()
     assert list(servers.iterdir()) == [], "it takes its folders away"
     written: Kept = json.loads(file.read_text("utf-8"))
@@ -57,6 +58,25 @@ async def test_every_part_has_its_rows_and_each_row_its_figure(kept: Kept, part:
 async def test_it_is_measured_with_fsync_on_and_says_so(kept: Kept) -> None:
     assert "fsync on, synchronous_commit on" in kept["about"]["postgres"]
     assert kept["about"]["size"] == "quick"
+
+
+async def test_every_program_of_a_town_is_counted(kept: Kept) -> None:
+    for state in ("idle", "50 events/s"):
+        for what in ("memory", "processor"):
+            figures = {
+                row["name"]: row["figure"] for row in of(kept, "h") if row["name"].startswith(f"{state}: {what}")
+            }
+            total = figures.pop(f"{state}: {what}, all five")
+            assert total == pytest.approx(sum(figures.values()))
+            assert {name.split()[-1] for name in figures} == {"up", "Postgres", "NATS", "signer", "witness"}
+            assert what == "processor" or min(figures.values()) > 1, figures
+
+
+async def test_a_slice_ends_early_when_the_prepared_commands_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commanding, "MOST_BARE", 1)
+    cut = await commanding._bare(Tape(), {}, writers=2, seconds=60)
+    assert len(cut.took) == 60
+    assert cut.seconds < 60
 
 
 async def test_what_was_appended_is_seen_elsewhere_without_a_gap(kept: Kept) -> None:
