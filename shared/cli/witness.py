@@ -1,12 +1,12 @@
 """`minewatch witness`: what a department runs so that nobody, the town's office included, can show it two histories."""
 
-import datetime
 from pathlib import Path
 
 import click
 
 from shared.transparency.note import NoteRefused
 from shared.witness.folder import FolderRefused, WitnessFolder
+from shared.witness.report import accuses, report
 from shared.witness.state import StateMissing
 
 FOLDER = click.option(
@@ -48,14 +48,10 @@ def serve(folder: Path, host: str, port: int) -> None:
 @witness.command()
 @FOLDER
 def refused(folder: Path) -> None:
-    """Show what a log signed although it contradicts what it signed before. Exit code 1 when there is anything."""
+    """Show what a log's key signed and this witness refused. Exit code 1 when two roots for one size show that the log lied."""
     try:
-        found = WitnessFolder(folder).state().refusals()
+        kept = WitnessFolder(folder).state().kept()
     except StateMissing as error:
         raise click.ClickException(str(error)) from error
-    for at, origin, why, request in found:
-        when = datetime.datetime.fromtimestamp(at, datetime.UTC).isoformat()
-        click.echo(f"{when} {origin}: {why}\n{request.decode('utf-8', 'replace')}")
-    if not found:
-        click.echo("nothing was refused")
-    raise SystemExit(1 if found else 0)
+    click.echo(report(kept), nl=False)
+    raise SystemExit(1 if accuses(kept) else 0)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +11,7 @@ from shared.transparency.checking import ProofRefused
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import Key, Note, NoteRefused, cosign
 from shared.witness.growth import Stale, check_growth
-from shared.witness.state import State
+from shared.witness.memory import WitnessMemory
 
 MOST_HASHES = 63
 SIZE_TYPE, TEXT_TYPE = "text/x.tlog.size", "text/plain; charset=utf-8"
@@ -56,7 +56,7 @@ class Cosigner:
     name: str
     private: Ed25519PrivateKey
     logs: Mapping[str, Sequence[Key]]
-    state: State
+    state: WitnessMemory
     now: Callable[[], int]
 
     def answer(self, request: bytes) -> Answer:
@@ -74,28 +74,37 @@ class Cosigner:
             return Answer(403, f"{error}\n")
         if not signed:
             return Answer(403, f"no key trusted for {origin} signed this\n")
-        if offer.old > offer.checkpoint.size:
-            return Answer(400, f"old {offer.old} is more than the checkpoint's {offer.checkpoint.size}\n")
+        own = _own(offer.note, signed)
         with self.state.held():
-            refused = self._refused(offer, request)
+            refused = _refused(self.state.latest(origin), offer)
             if refused is not None:
-                return refused
-            self.state.put(offer.checkpoint)
+                answer, why = refused
+                self.state.keep(self.now(), offer.checkpoint, own, why)
+                return answer
+            self.state.signed(self.now(), offer.checkpoint, own)
         return Answer(200, str(cosign(offer.note.text, self.name, self.private, self.now())))
 
-    def _refused(self, offer: Offer, request: bytes) -> Answer | None:
-        """None when it may be signed. Whatever contradicts what was signed before is kept as evidence."""
-        origin = offer.checkpoint.origin
-        try:
-            check_growth(self.state.latest(origin), offer.old, offer.proof, offer.checkpoint)
-        except Stale as error:
-            if error.other_root:
-                self.state.refuse(self.now(), origin, str(error), request)
-            return Answer(409, f"{error.size}\n", SIZE_TYPE)
-        except ProofRefused as error:
-            self.state.refuse(self.now(), origin, str(error), request)
-            return Answer(422, f"{error}\n")
-        return None
+
+def _refused(known: tuple[int, bytes] | None, offer: Offer) -> tuple[Answer, str] | None:
+    """The answer, and why; None when it may be signed."""
+    if offer.old > offer.checkpoint.size:
+        why = f"old {offer.old} is more than the checkpoint's {offer.checkpoint.size}"
+        return Answer(400, f"{why}\n"), why
+    try:
+        check_growth(known, offer.old, offer.proof, offer.checkpoint)
+    except Stale as error:
+        return Answer(409, f"{error.size}\n", SIZE_TYPE), str(error)
+    except ProofRefused as error:
+        return Answer(422, f"{error}\n"), str(error)
+    return None
+
+
+def _own(note: Note, signed: Iterable[Key]) -> Note:
+    """What the log signed, and the line of each of its keys; whoever hands it in may have added any number of others."""
+    return Note(
+        note.text,
+        tuple(next(line for line in note.lines if (line.name, line.id) == (key.name, key.id)) for key in signed),
+    )
 
 
 def read_proof(word: str, lines: Sequence[str]) -> tuple[int, tuple[bytes, ...]]:

@@ -1,7 +1,7 @@
 """A witness's folder: its key, its memory, and the logs it knows.
 
 DIR/key.pem (0600)   the private key         DIR/logs          a log's vkey a line, # before remarks
-DIR/state.sqlite     what it signed last     DIR/name          its name on the lines it signs
+DIR/state.sqlite     its memory              DIR/name          its name on the lines it signs
 """
 
 import time
@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.transparency.note import LOG, WITNESS, Key, NoteRefused
 from shared.witness.cosigner import Cosigner
 from shared.witness.key_file import keep_key, read_key
-from shared.witness.state import State, StateMissing
+from shared.witness.memory import WitnessMemory
+from shared.witness.state import StateMissing
 
 
 class FolderRefused(RuntimeError):
@@ -35,7 +36,7 @@ class WitnessFolder:
         keep_key(self.path / "key.pem", private)
         (self.path / "name").write_text(name, "utf-8")
         (self.path / "logs").write_text("# the vkey of a log a line, as its operator gives it\n", "utf-8")
-        State.make(self.path / "state.sqlite").close()
+        WitnessMemory.make(self.path / "state.sqlite").close()
         return key
 
     def open(self) -> tuple[Cosigner, Key]:
@@ -49,9 +50,9 @@ class WitnessFolder:
             raise FolderRefused(f"{self.path} holds no witness that can work: {error}") from error
         return cosigner, key
 
-    def state(self) -> State:
+    def state(self) -> WitnessMemory:
         """Raises StateMissing."""
-        return State(self.path / "state.sqlite")
+        return WitnessMemory(self.path / "state.sqlite")
 
     def _logs(self) -> dict[str, list[Key]]:
         logs: dict[str, list[Key]] = {}

@@ -1,11 +1,11 @@
-"""What a witness has signed last for each log, and what it refused: one SQLite file, the only memory there is.
+"""What a witness or a signer has signed last for each log: one SQLite file, the only memory there is.
 
 Comparing with the last size and replacing it are one transaction, or two requests at once could roll the witness back.
 """
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,7 +13,6 @@ from shared.transparency.checkpoint import Checkpoint
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS latest (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS refused (at INTEGER NOT NULL, origin TEXT NOT NULL, why TEXT NOT NULL, request BLOB NOT NULL);
 """
 
 
@@ -22,7 +21,7 @@ class StateMissing(RuntimeError):
 
 
 class State:
-    """`file` has to be there; `State.make` makes it, once, with the witness's key."""
+    """`file` has to be there, with its tables; `State.make` makes it, once, with the witness's key."""
 
     tables: ClassVar[str] = TABLES
 
@@ -31,16 +30,27 @@ class State:
         if not file.exists():
             raise StateMissing(f"{file} is not there; without it this key must not sign again")
         self._db = sqlite3.connect(file, isolation_level=None)
-        self._db.execute("PRAGMA synchronous = FULL")
+        try:
+            self._db.execute("PRAGMA synchronous = FULL")
+            made = self.has("latest")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise StateMissing(f"{file} cannot be read: {error}") from error
+        if not made:
+            self._db.close()
+            raise StateMissing(f"{file} is empty; without what it held this key must not sign again")
 
     @classmethod
     def make(cls, file: Path) -> Self:
         """Raises FileExistsError."""
         with file.open("xb"):
             pass
-        state = cls(file)
-        state._db.executescript(cls.tables)
-        return state
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            db.executescript(cls.tables)
+        return cls(file)
+
+    def has(self, table: str) -> bool:
+        return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -61,25 +71,6 @@ class State:
     def put(self, checkpoint: Checkpoint) -> None:
         row = (checkpoint.origin, checkpoint.size, checkpoint.root)
         self._db.execute("INSERT OR REPLACE INTO latest (origin, size, root) VALUES (?, ?, ?)", row)
-
-    def refuse(self, at: int, origin: str, why: str, request: bytes) -> None:
-        """Keeps a request that a log signed and that does not fit what it signed before: evidence against the log. Once: a log
-        that is refused goes on asking."""
-        if (
-            self._db.execute("SELECT 1 FROM refused WHERE origin = ? AND request = ?", (origin, request)).fetchone()
-            is None
-        ):
-            row = (at, origin, why, request)
-            self._db.execute("INSERT INTO refused (at, origin, why, request) VALUES (?, ?, ?, ?)", row)
-
-    def refusals(self) -> list[tuple[int, str, str, bytes]]:
-        """(at, origin, why, request), oldest first."""
-        return list(self._db.execute("SELECT at, origin, why, request FROM refused ORDER BY rowid"))
-
-    def refused(self) -> int:
-        """How many."""
-        count: int = self._db.execute("SELECT count(*) FROM refused").fetchone()[0]
-        return count
 
     def close(self) -> None:
         self._db.close()

@@ -27,7 +27,7 @@ def web_of(witness: Cosigner, vkey: str) -> Starlette:
             {
                 "witness": vkey,
                 "logs": {origin: {"size": known[0] if known else 0} for origin, known in latest.items()},
-                "refused": witness.state.refused(),
+                "kept": witness.state.counts(),
             }
         )
 

@@ -12,8 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 AGREED = Path(__file__).with_name("agreed")
 SOURCES = (
-    "shared/transparency", "shared/verifier", "shared/signer", "shared/audit", "shared/proving.py", "shared/sequencer.py",
-    "shared/checkpoints.py", "tests/crosscheck",
+    "shared/transparency", "shared/verifier", "shared/signer", "shared/witness", "shared/audit", "shared/proving.py",
+    "shared/sequencer.py", "shared/checkpoints.py", "shared/checkpointer.py", "shared/cosigning.py", "shared/receipts.py",
+    "tests/crosscheck",
 )  # fmt: skip
 REMEDY = "the log's code changed since other people's verifiers last agreed with it: run make audit-crosscheck, commit agreed"
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import LOG, WITNESS, Key, Note, NoteRefused, sign
 from shared.witness.cosigner import Answer, Cosigner, Offer
-from shared.witness.state import State, StateMissing
+from shared.witness.memory import WitnessMemory
+from shared.witness.state import StateMissing
 from tests.unit.transparency import rfc
 from tests.unit.transparency.rfc import some_leaves
 
@@ -29,14 +30,14 @@ def offer(old: int, size: int, leaves: list[bytes] = LEAVES, private: Any = LOG_
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = State.make(tmp_path / "state.sqlite")
+def state(tmp_path: Path) -> Iterator[WitnessMemory]:
+    made = WitnessMemory.make(tmp_path / "state.sqlite")
     yield made
     made.close()
 
 
 @pytest.fixture
-def witness(state: State) -> Cosigner:
+def witness(state: WitnessMemory) -> Cosigner:
     return Cosigner(NAME, PRIVATE, {ORIGIN: [LOG_KEY]}, state, lambda: NOW)
 
 
@@ -47,7 +48,7 @@ def test_it_signs_what_grows_from_what_it_signed(witness: Cosigner) -> None:
         text = str(Checkpoint(ORIGIN, size, rfc.root(LEAVES[:size])))
         assert Note.read(f"{text}\n{answer.body}".encode()).signed_by([WITNESS_KEY]) == {WITNESS_KEY: NOW}
     assert witness.state.latest(ORIGIN) == (33, rfc.root(LEAVES[:33]))
-    assert witness.state.refusals() == []
+    assert witness.state.kept() == []
 
 
 def test_a_log_that_does_not_know_what_was_signed_is_told(witness: Cosigner) -> None:
@@ -57,32 +58,18 @@ def test_a_log_that_does_not_know_what_was_signed_is_told(witness: Cosigner) -> 
     assert witness.state.latest(ORIGIN) == (8, rfc.root(LEAVES[:8]))
 
 
-def test_another_history_is_refused_and_kept(witness: Cosigner) -> None:
+def test_another_history_is_refused(witness: Cosigner) -> None:
     witness.answer(offer(0, 8))
-    forked = offer(8, 20, FORK)
-    assert witness.answer(forked).status == 422
-    assert witness.state.refusals() == [
-        (NOW, ORIGIN, "the log of 20 entries did not grow from the one of 8 that was known", forked)
-    ]
+    assert witness.answer(offer(8, 20, FORK)).status == 422
     assert witness.state.latest(ORIGIN) == (8, rfc.root(LEAVES[:8]))
     assert witness.answer(offer(8, 20)).status == 200
 
 
-def test_a_log_that_goes_on_asking_fills_nobody_s_disk(witness: Cosigner) -> None:
-    """What it asks again is kept once; what else it asks is kept beside it."""
+def test_two_roots_of_one_size_are_refused(witness: Cosigner) -> None:
     witness.answer(offer(0, 8))
-    for size in (20, 20, 30, 20):
-        assert witness.answer(offer(8, size, FORK)).status == 422
-    assert witness.answer(offer(8, 8, FORK)) == witness.answer(offer(8, 8, FORK))
-    assert [request for *_, request in witness.state.refusals()] == [offer(8, size, FORK) for size in (20, 30, 8)]
-    assert witness.state.refused() == 3
-
-
-def test_two_roots_of_one_size_are_refused_and_kept(witness: Cosigner) -> None:
-    witness.answer(offer(0, 8))
-    other = offer(8, 8, FORK)
-    assert witness.answer(other) == Answer(409, "8\n", "text/x.tlog.size")
-    assert [why for _, _, why, _ in witness.state.refusals()] == ["another root at size 8"]
+    assert witness.answer(offer(8, 8, FORK)) == Answer(409, "8\n", "text/x.tlog.size")
+    assert witness.answer(offer(0, 8, FORK)) == Answer(409, "8\n", "text/x.tlog.size")
+    assert witness.state.latest(ORIGIN) == (8, rfc.root(LEAVES[:8]))
 
 
 def test_a_shorter_log_is_not_signed(witness: Cosigner) -> None:
@@ -121,16 +108,18 @@ def test_what_is_no_request_is_refused(witness: Cosigner, body: bytes) -> None:
 def test_what_it_signed_is_known_after_a_restart(witness: Cosigner, tmp_path: Path) -> None:
     witness.answer(offer(0, 8))
     witness.state.close()
-    again = Cosigner(NAME, PRIVATE, {ORIGIN: [LOG_KEY]}, State(tmp_path / "state.sqlite"), lambda: NOW)
+    again = Cosigner(NAME, PRIVATE, {ORIGIN: [LOG_KEY]}, WitnessMemory(tmp_path / "state.sqlite"), lambda: NOW)
     assert again.answer(offer(0, 20, FORK)).status == 409
     assert again.answer(offer(8, 20)).status == 200
     again.state.close()
 
 
-def test_two_processes_cannot_sign_past_each_other(state: State, tmp_path: Path) -> None:
+def test_two_processes_cannot_sign_past_each_other(state: WitnessMemory, tmp_path: Path) -> None:
     """The second waits for the first, and then knows what it signed."""
     logs = {ORIGIN: [LOG_KEY]}
-    first, second = (Cosigner(NAME, PRIVATE, logs, s, lambda: NOW) for s in (state, State(tmp_path / "state.sqlite")))
+    first, second = (
+        Cosigner(NAME, PRIVATE, logs, s, lambda: NOW) for s in (state, WitnessMemory(tmp_path / "state.sqlite"))
+    )
     with state.held():
         state.put(Checkpoint(ORIGIN, 20, rfc.root(LEAVES[:20])))
         second.state._db.execute("PRAGMA busy_timeout = 10")
@@ -141,7 +130,7 @@ def test_two_processes_cannot_sign_past_each_other(state: State, tmp_path: Path)
     second.state.close()
 
 
-def test_what_fails_half_way_was_never_remembered(state: State) -> None:
+def test_what_fails_half_way_was_never_remembered(state: WitnessMemory) -> None:
     with pytest.raises(OSError, match="disk"), state.held():
         state.put(Checkpoint(ORIGIN, 8, rfc.root(LEAVES[:8])))
         raise OSError("disk")
@@ -150,10 +139,14 @@ def test_what_fails_half_way_was_never_remembered(state: State) -> None:
 
 def test_a_witness_that_lost_its_memory_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(StateMissing, match="must not sign again"):
-        State(tmp_path / "state.sqlite")
-    State.make(tmp_path / "state.sqlite").close()
+        WitnessMemory(tmp_path / "state.sqlite")
+    WitnessMemory.make(tmp_path / "state.sqlite").close()
     with pytest.raises(FileExistsError):
-        State.make(tmp_path / "state.sqlite")
+        WitnessMemory.make(tmp_path / "state.sqlite")
+    for left, why in ((b"", "is empty; without what it held"), (b"nonsense" * 100, "cannot be read")):
+        (tmp_path / "state.sqlite").write_bytes(left)
+        with pytest.raises(StateMissing, match=why):
+            WitnessMemory(tmp_path / "state.sqlite")
 
 
 def test_an_offer_is_read_as_it_was_written() -> None:
