@@ -39,7 +39,7 @@ def drill(seed: int | None, seconds: float, file: Path | None, keep: bool) -> No
             console.print(line, style="red", markup=False, highlight=False)
         console.print(f"{len(report.wrong)} wrong, logs in {report.logs}; again: {_again(steps)}")
         sys.exit(1)
-    console.print("every check was equal")
+    console.print(report.verdict, markup=False, highlight=False)
 
 
 def _again(steps: schedule.Schedule) -> str:

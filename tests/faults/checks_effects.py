@@ -11,12 +11,15 @@ from shared.contracts.intake.patrol import PatrolRecorded
 from shared.contracts.intake.tip import TipMarkedLive, TipReceived, TipVerified
 from shared.contracts.notify import message
 from shared.contracts.reporting import weekly_report as report
+from shared.deliveries import BACK_OFF
 from shared.delivery_rows import UNAVAILABLE, delivery_id_of
 from shared.ids import derived
 from shared.plan.loader import LoadedPlan
 from tests.faults.mail import Mailbox
 from tests.faults.records import Book, Fact, Records
 
+FOR_GOOD = ("smtp_550", "no_address")
+"""last_error of a delivery that must not be tried again."""
 LATE = timedelta(seconds=10)
 """What has been due for longer ought to be in somebody's hands."""
 
@@ -153,8 +156,11 @@ def _settled(row: Any, said: dict[str, list[int]]) -> Iterator[str]:
         yield f"it is {row['state']}, and succeeded {len(succeeded)} times"
     if row["last_error"] == UNAVAILABLE and row["attempts"] not in said["channel_unavailable"]:
         yield "it had no channel to go by, and nobody said so"
-    if row["state"] == "dead" and row["attempts"] not in said["dead_lettered"]:
-        yield "it is dead, and nobody said so"
+    if said["dead_lettered"] != ([row["attempts"]] if row["state"] == "dead" else []):
+        yield f"it is {row['state']} after {row['attempts']} attempts, and was said to be dead after {said['dead_lettered']}"
+    for_good, enough = row["last_error"] in FOR_GOOD, row["attempts"] > len(BACK_OFF)
+    if (row["state"] == "open" and for_good) or (row["state"] == "dead" and not (for_good or enough)):
+        yield f"it is {row['state']} after {row['attempts']} attempts, and failed last with {row['last_error']}"
     if row["state"] == "open":
         free_at = max(filter(None, (row["next_at"], row["lease_until"])))
         if free_at < row["now"] - LATE:
@@ -175,6 +181,9 @@ def mail(records: Records, mailbox: Mailbox) -> Iterator[str]:
     for id_, times in taken.items():
         if id_ in rows and times > rows[id_]["attempts"] and not restored:
             yield f"mail: {id_} was taken {times} times, after {rows[id_]['attempts']} attempts"
+    refused = {str(id_) for id_ in mailbox.refused_for_good()}
     for id_, row in rows.items():
+        if row["last_error"] == "smtp_550" and id_ not in refused:
+            yield f"mail: {id_} was refused for good, says its row, and never was"
         if row["state"] == "done" and row["last_error"] is None and id_ not in taken:
             yield f"mail: {id_} is done, and no letter was taken"

@@ -80,13 +80,14 @@ def stream(records: Records, town: DrillTown) -> Iterator[str]:
 
 
 def _mirrored(book: Book, mirror: Mirror, jurisdiction: str, keep: int | None, holes: set[int]) -> Iterator[str]:
+    """It begins where a stream made long ago begins by now: a newer one holds more, and so does one that has holes."""
     head = len(book.log)
+    first = max(1, head - keep + 1) if keep else 1
     if mirror.last != head:
         yield f"ends at {mirror.last}, the log at {head}"
-    if not keep and mirror.made_from != 1:
-        yield f"was made from {mirror.made_from} on, though it holds all"
-    # What lies below the first was purged, or pushed out by `keep`.
-    if absent := set(range(mirror.first, min(head, mirror.last) + 1)) - set(mirror.messages) - holes:
+    if mirror.made_from > first:
+        yield f"was made from {mirror.made_from} on, and holds what is from {first} on"
+    if absent := set(range(first, min(head, mirror.last) + 1)) - set(mirror.messages) - holes:
         yield f"{len(absent)} positions are missing, the first {min(absent)}"
     for sequence, (subject, headers, body) in sorted(mirror.messages.items()):
         if sequence > head:

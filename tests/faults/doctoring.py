@@ -175,8 +175,27 @@ DOCTORED = [
         "UPDATE work.delivery SET delivery_id = gen_random_uuid()",
     ),
     Doctored(
-        "dead in silence", "notify", "deliveries", "it is dead, and nobody said so",
+        "dead in silence", "notify", "deliveries", "it is dead after 1 attempts, and was said to be dead after []",
         "UPDATE work.delivery SET state = 'dead'",
+    ),
+    Doctored(
+        "said to be dead, and is not", "notify", "deliveries", "and was said to be dead after [1]",
+        ";".join(
+            says("event", old, new, "e.type LIKE '%attempt_succeeded%'")
+            for old, new in (("'attempt_succeeded'", "'dead_lettered'"), ("'\"attempt\"'", "'\"attempts\"'"))
+        ),
+    ),
+    Doctored(
+        "given up too soon", "notify", "deliveries", "it is dead after 1 attempts, and failed last with smtp_451",
+        "UPDATE work.delivery SET state = 'dead', last_error = 'smtp_451'",
+    ),
+    Doctored(
+        "refused for good, and tried again", "notify", "deliveries", "it is open after 1 attempts, and failed last with smtp_550",
+        "UPDATE work.delivery SET state = 'open', last_error = 'smtp_550'",
+    ),
+    Doctored(
+        "a refusal that never was", "notify", "mail", "was refused for good, says its row, and never was",
+        "UPDATE work.delivery SET state = 'dead', last_error = 'smtp_550'",
     ),
     Doctored(
         "an attempt without its event", "notify", "deliveries", "attempts, started were",

@@ -120,14 +120,14 @@ class Drill:
         elif kind == "pause":
             await self._until_it_runs(step)
             await troubles.pause(town, step)
-        elif kind == "away":
+        elif kind in ("down", "away"):
             await troubles.stay_away(town, step, self.lasts(step))
         elif kind == "double":
             await troubles.run_two(town, step)
         elif kind == "poison":
             await self._poison(step)
         else:
-            await troubles.disturb_mail(self.mailbox, step)
+            await troubles.disturb_mail(town, self.mailbox, step)
 
     async def _poison(self, step: Step) -> None:
         """A reader that accepts a restore rebuilds its read models, and nobody can rebuild from poison: so that comes first."""

@@ -139,10 +139,12 @@ async def _delete_stream(js: JetStreamContext, name: str, town: Town, step: Step
     return done
 
 
-async def _purge(js: JetStreamContext, name: str, _: Town, step: Step, state: StreamState) -> bool:
+async def _purge(js: JetStreamContext, name: str, town: Town, step: Step, state: StreamState) -> bool:
     """Everything below k goes; with the whole of it (1), the stream is left empty."""
     gone = int(float(step.parameter) * (state.last_seq - state.first_seq + 1))
-    return await js.purge_stream(name, seq=state.first_seq + max(1, gone))
+    upto = state.first_seq + max(1, gone)
+    town.holes(step.target).update(range(state.first_seq, upto))  # before: an answer may be lost
+    return await js.purge_stream(name, seq=upto)
 
 
 async def _delete_inside(js: JetStreamContext, name: str, town: Town, step: Step, state: StreamState) -> bool:

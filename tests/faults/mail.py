@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from typing import Literal
+from uuid import UUID
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -29,27 +30,35 @@ class Taken:
 
 @dataclass
 class Mailbox:
-    """`mode` may be changed at any time. `refused` counts letters that were not taken."""
+    """`mode` may be changed at any time; who needs one for a while holds `alone`. `met`: what each letter met that came while not
+    all was well, and its Message-ID."""
 
     port: int = 0
     mode: Mode = "ok"
     slow: float = SLOW
     taken: list[Taken] = field(default_factory=list)
-    refused: int = 0
+    met: list[tuple[Mode, str]] = field(default_factory=list)
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def address(self) -> str:
         """For MINEWATCH_MAIL."""
         return f"smtp://127.0.0.1:{self.port}?from=minewatch@example.org"
 
+    def refused_for_good(self, since: int = 0) -> list[UUID]:
+        """The deliveries, behind the first `since` in `met`."""
+        return [UUID(one.partition("@")[0]) for mode, one in self.met[since:] if mode == "refuse_for_good"]
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Taken before the reply goes out: a caller that dies or gives up meanwhile does not know, and sends it again."""
         mode = self.mode
-        if reply := REPLIES.get(mode):
-            self.refused += 1
-            return reply
         head = BytesHeaderParser().parsebytes(envelope.original_content or b"")
-        self.taken.append(Taken(str(head["Message-ID"]).strip().strip("<>"), ",".join(envelope.rcpt_tos)))
+        message_id = str(head["Message-ID"]).strip().strip("<>")
+        if mode != "ok":
+            self.met.append((mode, message_id))
+        if reply := REPLIES.get(mode):
+            return reply
+        self.taken.append(Taken(message_id, ",".join(envelope.rcpt_tos)))
         if mode == "slow":
             await asyncio.sleep(self.slow)
         return "250 2.0.0 taken"

@@ -143,7 +143,6 @@ class Mirror:
     body)."""
 
     made_from: int
-    first: int
     last: int
     messages: dict[int, tuple[str, Mapping[str, str], bytes]]
 
@@ -268,4 +267,4 @@ async def read_mirror(nc: Client, stream: str) -> Mirror | None:
             if not left and not subscription.pending_msgs:  # fewer than it says: whoever compares will see which
                 break
     await subscription.unsubscribe()
-    return Mirror(info.config.first_seq or 1, info.state.first_seq, info.state.last_seq, messages)
+    return Mirror(info.config.first_seq or 1, info.state.last_seq, messages)

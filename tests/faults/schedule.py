@@ -30,11 +30,12 @@ LONG = {
     "kill": 205,
     **dict.fromkeys(INJURIES, 21),
     "point": 66,
-    "double": 16,
+    "double": 24,
     "pause": 12,
     "away": 4,
     "slow_mail": 3,
     "refused_mail": 3,
+    "refused_for_good": 3,
     "full_postgres": 2,
     "full_nats": 2,
     "clock": 8,
@@ -42,9 +43,11 @@ LONG = {
     "poison": 2,
 }
 """How often each kind of step comes in LONG_SECONDS."""
-LONG_SECONDS = 560.0
+LONG_SECONDS = 470.0
 KINDS = frozenset(LONG)
 
+ALONE = ("sequencer", "relay", "receiver")
+"""Parts of which two at once get into each other's way."""
 SERVER_KILLS = {"nats": 12, "postgres": 8, "postgres backend": 8, "everything": 2}
 """Of LONG["kill"]; the others go to the services' processes in turn."""
 LASTS = {
@@ -53,11 +56,14 @@ LASTS = {
     "away": (5.0, 9.0),
     "slow_mail": (3.0, 6.0),
     "refused_mail": (3.0, 6.0),
+    "refused_for_good": (2.0, 4.0),
     "full_postgres": (2.0, 3.0),
     "full_nats": (2.0, 3.0),
     "restore": (6.0, 14.0),
 }
 """Seconds, from and to. For a restore: how much is lost."""
+PIECE = {"poison": (0.85, 0.95), "restore": (0.15, 0.8), "away": (0.0, 0.6)}
+"""Of the whole time, where not all of it: poison comes after the last restore, and who is away waits for the load."""
 MINUTE, DAY = 60, 86_400
 
 
@@ -66,9 +72,10 @@ class Step:
     """`at`: seconds from the beginning; from the end of the schedule on: when the last answer has come, before the clocks go on,
     so that nobody changes any more what a deadline is about. `target`: a process, a service, `all`, or a server. `parameter`:
 
-    point, dawdle   "nth point", "point"            double, pause, away, *_mail, full_*   seconds it lasts
-    purge           the part that goes, 0–1         clock                                 seconds of the jump
-    delete_inside   where, 0–1                      restore                               seconds that are lost
+    point, dawdle   "nth point", "point"            double, pause, down                   seconds it lasts
+    clock           seconds of the jump             away, slow_mail, refused_*, full_*    seconds it lasts at least
+    purge           the part that goes, 0–1         restore                               seconds that are lost
+    delete_inside   where, 0–1
     older_folder    how many copies ago             wipe                                  1: while the server runs
     """
 
@@ -122,8 +129,8 @@ def make(
 
 
 def _moment(kind: str, nth: int, number: int, seconds: float, chosen: random.Random) -> float:
-    """Spread evenly, and then at random within its own piece; the poison comes after the last restore."""
-    begin, end = {"poison": (0.85, 0.95), "restore": (0.15, 0.8)}.get(kind, (0.0, 1.0))
+    """Spread evenly, and then at random within its own piece."""
+    begin, end = PIECE.get(kind, (0.0, 1.0))
     piece = (end - begin) / number
     return round(seconds * (begin + piece * (nth + chosen.random())), 2)
 
@@ -137,16 +144,19 @@ def _targets(kind: str, number: int, chosen: random.Random) -> Iterator[str]:
         names = servers[:number] + _in_turn(PROCESSES, number, chosen)[: max(0, number - len(servers))]
         chosen.shuffle(names)
         return iter(names)
+    if kind == "double":
+        return iter(_doubles(number, chosen))
     every: dict[str, tuple[str, ...]] = {
         "point": tuple(f"{name}: {point}" for name, point in _places()),
-        "double": tuple(name for name in PROCESSES if name not in SIGNERS and not name.endswith(".web")),
         "pause": (*PROCESSES, "nats"),
         "away": ("cases.receiver", "notify.receiver", "reporting.receiver"),
         "clock": ("all", "all", *SERVICES),
         "poison": ("reporting",),
         "restore": SERVICES,
     }
-    one_for_all = ("wipe", "older_folder", "slow_mail", "refused_mail", "full_postgres", "full_nats")
+    one_for_all = (
+        "wipe", "older_folder", "slow_mail", "refused_mail", "refused_for_good", "full_postgres", "full_nats",
+    )  # fmt: skip
     return iter(_in_turn(("all",) if kind in one_for_all else every.get(kind, SERVICES), number, chosen))
 
 
@@ -155,6 +165,13 @@ def _in_turn(names: tuple[str, ...], number: int, chosen: random.Random) -> list
     while len(turns) < number:
         turns += chosen.sample(names, len(names))
     return turns[:number]
+
+
+def _doubles(number: int, chosen: random.Random) -> list[str]:
+    """One of each part in ALONE comes first, then everybody in turn."""
+    first = [f"{chosen.choice(SERVICES)}.{part}" for part in ALONE]
+    names = tuple(name for name in PROCESSES if name not in SIGNERS and not name.endswith(".web"))
+    return [*chosen.sample(first, len(first)), *_in_turn(names, number, chosen)][:number]
 
 
 def _places() -> list[tuple[str, str]]:

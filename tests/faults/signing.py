@@ -22,6 +22,8 @@ POLICE = "police.example"
 SIGNED = "SELECT origin, size, root FROM signed JOIN log ON log.id = signed.log"
 LATEST = "SELECT origin, size, root FROM latest"
 REFUSED = "SELECT why FROM refused ORDER BY rowid"
+KEPT = "SELECT why FROM kept WHERE why NOT LIKE 'what was signed last has size %' AND why NOT LIKE 'old %' ORDER BY at"
+"""Of the witness. Two who ask at once contradict nothing: one of them knows an older size."""
 
 
 @dataclass(frozen=True)
@@ -80,5 +82,5 @@ def read_signing(signer: Path, witness: Path) -> Signing:
             witness=WitnessFolder(witness).open()[1],
             signed={(origin, size): root for origin, size, root in memory.execute(SIGNED)},
             cosigned={origin: (size, root) for origin, size, root in state.execute(LATEST)},
-            refused=tuple(why for each in (memory, state) for (why,) in each.execute(REFUSED)),
+            refused=tuple(why for (why,) in (*memory.execute(REFUSED), *state.execute(KEPT))),
         )

@@ -13,7 +13,7 @@ from tests.faults import checks_record, checks_work
 from tests.faults.checks import check_all, compare
 from tests.faults.doctoring import DOCTORED, Doctored
 from tests.faults.mail import Taken
-from tests.faults.records import Records, read_all
+from tests.faults.records import Mirror, Records, read_all
 from tests.faults.small_town import SmallTown, a_small_town
 from tests.faults.town import Restore
 from tests.support.kernel import Templates
@@ -39,6 +39,10 @@ async def small(
 @pytest.fixture(scope="module")
 async def records(small: SmallTown) -> Records:
     return await read_all(small)
+
+
+def without(mirror: Mirror, positions: set[int]) -> Mirror:
+    return dataclasses.replace(mirror, messages={n: m for n, m in mirror.messages.items() if n not in positions})
 
 
 def named(wrong: Iterable[str], check: str, words: str) -> None:
@@ -82,10 +86,30 @@ async def test_a_stream_that_ends_too_early_begins_too_late_or_is_gone_is_named(
     for changed, words in (
         (dataclasses.replace(mirror, last=mirror.last - 1), f"ends at {mirror.last - 1}"),
         (dataclasses.replace(mirror, made_from=5), "was made from 5 on"),
+        (without(mirror, {1, 2, 3}), "3 positions are missing, the first 1"),
     ):
         other = dataclasses.replace(records, mirrors={**records.mirrors, "intake": changed})
         named(checks_record.stream(other, small), "stream", words)
     named(checks_record.stream(dataclasses.replace(records, mirrors={}), small), "stream", "there is none")
+
+
+async def test_a_stream_that_keeps_some_holds_the_last_of_them_unless_they_were_purged(
+    small: SmallTown, records: Records
+) -> None:
+    mirror = records.mirrors["intake"]
+    few, first = copy.copy(small), mirror.last - 9
+    few.gone = set()
+    few.stream_keep = lambda service: 10  # type: ignore[method-assign]
+
+    def wrong(mirror: Mirror) -> list[str]:
+        books = {"intake": records.books["intake"]}
+        return list(checks_record.stream(dataclasses.replace(records, books=books, mirrors={"intake": mirror}), few))
+
+    assert wrong(mirror) == wrong(dataclasses.replace(without(mirror, set(range(first))), made_from=first)) == []
+    named(wrong(without(mirror, {*range(first + 2)})), "stream", f"2 positions are missing, the first {first}")
+    named(wrong(dataclasses.replace(mirror, made_from=first + 1)), "stream", f"was made from {first + 1} on")
+    few.gone |= {first, first + 1}
+    assert wrong(without(mirror, {*range(first + 2)})) == []
 
 
 async def test_a_command_that_was_refused_or_broken_off_must_have_left_nothing_by_halves(

@@ -59,7 +59,9 @@ async def test_a_refusing_server_takes_nothing_until_it_takes_again(mailbox: Mai
     mailbox.mode = mode  # type: ignore[assignment]
     with pytest.raises(aiosmtplib.SMTPDataError) as refused:
         await send(mailbox)
-    assert refused.value.code == code and mailbox.taken == [] and mailbox.refused == 1
+    assert refused.value.code == code and mailbox.taken == []
+    assert [met for met, _ in mailbox.met] == [mode]
+    assert len(mailbox.refused_for_good()) == (mode == "refuse_for_good")
     mailbox.mode = "ok"
     await send(mailbox)
-    assert len(mailbox.taken) == 1
+    assert len(mailbox.taken) == 1 == len(mailbox.met)

@@ -42,20 +42,20 @@ FAULTS = {
     # What 50 commands bring, of which every third is for cases, is gone from the stream before its receiver comes back.
     "skip_instead_of_gap_check": Fault(
         "inbox", "cases from intake: .* is missing",
-        (Step(0.5, "away", "cases.receiver", 2.5), Step(2.6, "purge", "intake", 1.0)),
+        (Step(0.5, "down", "cases.receiver", 2.5), Step(2.6, "purge", "intake", 1.0)),
     ),
     # All that was published meanwhile comes to the receiver in one batch, and it dies in the middle of that.
     "mark_before_inbox": Fault(
         "inbox", "cases from intake: .* is missing",
         (
-            Step(0.5, "away", "cases.receiver", 2.0),
+            Step(0.5, "down", "cases.receiver", 2.0),
             Step(1.5, "point", "cases.receiver", "1 receiver: after the commit"),
         ),
     ),
     # Nobody publishes meanwhile, so it is the last message that goes; the relay puts that event one place too far.
     "relay_trusts_last_message": Fault(
         "stream", "intake: ends at",
-        (Step(1.0, "away", "intake.relay", 1.0), Step(1.2, "delete_last", "intake")),
+        (Step(1.0, "down", "intake.relay", 1.0), Step(1.2, "delete_last", "intake")),
         rests=False,
     ),
     # The load has ended, and then the clock goes on: the first deadline that is claimed then is lost.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.schedule import INJURIES, KINDS, LONG_SECONDS, POINTS, make
+from tests.faults.schedule import ALONE, INJURIES, KINDS, LONG_SECONDS, POINTS, make
 from tests.faults.town import PROCESSES
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -47,11 +47,19 @@ def test_a_minute_has_every_kind_of_step(seed: int) -> None:
     assert set(make(seed, 60).counts()) == KINDS
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seconds", [60.0, LONG_SECONDS])
+def test_two_sequencers_two_relays_and_two_receivers_are_at_work_first(seconds: float, seed: int) -> None:
+    doubles = [step.target.partition(".")[2] for step in make(seed, seconds).steps if step.kind == "double"]
+    assert sorted(doubles[: len(ALONE)]) == sorted(ALONE) == ["receiver", "relay", "sequencer"]
+
+
 @pytest.mark.parametrize("seconds", [60.0, LONG_SECONDS])
 def test_steps_come_in_the_order_of_time_and_nobody_is_poisoned_before_the_last_restore(seconds: float) -> None:
     steps = make(5, seconds).steps
     assert [step.at for step in steps] == sorted(step.at for step in steps)
     assert steps[0].at >= 0 and steps[-1].at <= seconds
+    assert all(step.at < 0.6 * seconds for step in steps if step.kind == "away")
     last = max(step.at for step in steps if step.kind == "restore")
     assert last < min(step.at for step in steps if step.kind == "poison")
 

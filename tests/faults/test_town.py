@@ -12,6 +12,9 @@ import pytest
 
 from shared.embedded.postgres import EmbeddedPostgres
 from tests.faults import town as town_module
+from tests.faults import troubles
+from tests.faults.injuries import NotDone
+from tests.faults.schedule import Step
 from tests.faults.supervisor import Supervisor
 from tests.faults.town import SETTINGS, Town
 from tests.support.plans import loaded
@@ -33,6 +36,15 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         yield Town(tmp_path, loaded(), postgres, nothing, keeps, {})
     finally:
         await postgres.stop()
+
+
+async def test_a_disk_on_which_there_is_room_was_not_full(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(troubles, "PATIENCE", 1.0)
+    monkeypatch.setattr(troubles, "_blow_up", lambda _: None)
+    town.nats_log.touch()
+    with pytest.raises(NotDone, match="postgres has written all it wanted"):
+        await troubles.fill_disk(town, Step(0.0, "full_postgres", "all", 0.0))
+    assert not (town.folder / "postgres" / "balloon").exists()
 
 
 async def test_a_session_is_killed_when_the_server_has_noticed_and_nobody_is_cut_off_afterwards(

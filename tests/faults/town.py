@@ -92,7 +92,7 @@ class Restore:
 class Town:
     """A running town. `services`: those that it has; the databases of the others are there, and empty.
 
-    holes: service -> positions whose message was deleted on purpose and may still be missing from the stream.
+    holes: service -> positions whose message was deleted or purged on purpose and may still be missing from the stream.
     poison, restores: what was done, in order, for the checks; relapses: from when to when streams of before a restore came back.
     stale: services whose read models hold traces of what was forgotten until they are rebuilt; `deciding` is held by whoever
     accepts or rebuilds, as one person would do it.
@@ -145,6 +145,11 @@ class Town:
         return self.nats.url
 
     @property
+    def nats_log(self) -> Path:
+        """What the server says; not on its disk."""
+        return self.folder / "run" / "nats.log"
+
+    @property
     def superuser_dsn(self) -> str:
         """Of the database postgres."""
         return self.postgres.superuser_dsn
@@ -180,7 +185,7 @@ class Town:
         return KEEP.get(service)
 
     def holes(self, service: str) -> set[int]:
-        """Positions that were deleted from its stream on purpose since the stream was last made anew."""
+        """Positions that were deleted or purged from its stream on purpose since the stream was last made anew."""
         return self._holes[service]
 
     @asynccontextmanager

@@ -3,30 +3,38 @@ part that is away for long, two of a kind at once."""
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import asyncpg
+from nats.aio.client import Client
 
 from shared.app import APPENDING
 from shared.contracts.envelope import Header, read, write
 from shared.embedded.processes import write_private
 from shared.errors import Unreadable
 from shared.settings import SERVICES
+from shared.stream import connect, stream_name
 from tests.faults.injuries import NotDone
-from tests.faults.mail import Mailbox
+from tests.faults.mail import Mailbox, Mode
 from tests.faults.program import HERE, SLOW
+from tests.faults.restoring import MARK
 from tests.faults.schedule import Step
-from tests.faults.town import Poison, Town, answering
+from tests.faults.settling import AWAY
+from tests.faults.town import CARDS, Poison, Town, answering
 
 PATIENCE = 90.0
-"""Seconds in which a process that dawdles is overtaken."""
+"""Seconds in which a process that dawdles is overtaken, or a letter or a server meets what was put in its way."""
+OUTLASTED = 180.0
+"""Seconds in which more is published than a stream keeps."""
 DISKS = {"postgres": "640m", "nats": "256m"}
 """Size of the small disk that each server gets when disks may be mounted."""
 POISON = "reporting.weekly_report.due.v1"
@@ -38,10 +46,37 @@ def let_clock_jump(town: Town, step: Step) -> None:
         town.jump(service, float(step.parameter))
 
 
-async def disturb_mail(mailbox: Mailbox, step: Step) -> None:
-    mailbox.mode = "slow" if step.kind == "slow_mail" else "refuse_temporary"
-    await asyncio.sleep(float(step.parameter))
-    mailbox.mode = "ok"
+MAIL: dict[str, Mode] = {
+    "slow_mail": "slow",
+    "refused_mail": "refuse_temporary",
+    "refused_for_good": "refuse_for_good",
+}
+DEAD = "SELECT EXISTS (SELECT FROM work.delivery WHERE state = 'dead' AND delivery_id = ANY($1))"
+
+
+async def disturb_mail(town: Town, mailbox: Mailbox, step: Step) -> None:
+    """Until a letter has met it; where they are refused for good, until one is dead. Raises NotDone."""
+    async with mailbox.alone:
+        mailbox.mode, since = MAIL[step.kind], len(mailbox.met)
+        try:
+            await asyncio.sleep(float(step.parameter))
+            async with asyncio.timeout(PATIENCE):
+                while not mailbox.met[since:] or (
+                    step.kind == "refused_for_good" and not await _dead(town, mailbox, since)
+                ):
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise NotDone("no letter met it, or none was given up") from None
+        finally:
+            mailbox.mode = "ok"
+
+
+async def _dead(town: Town, mailbox: Mailbox, since: int) -> bool:
+    try:
+        async with town.at(town.postgres), town.database("notify") as connection:
+            return bool(await connection.fetchval(DEAD, mailbox.refused_for_good(since)))
+    except AWAY:
+        return False
 
 
 async def pause(town: Town, step: Step) -> None:
@@ -65,10 +100,42 @@ async def _stop_for(pid: int | None, seconds: float) -> None:
 
 
 async def stay_away(town: Town, step: Step, meanwhile: Coroutine[Any, Any, None]) -> None:
-    """Down while its sources go on: what the stream no longer holds when a receiver comes back is asked of their logs."""
+    """Down while its sources go on. A receiver that is `away` comes back when a stream no longer holds what it needs. Raises
+    NotDone."""
     await town.supervisor.hold([step.target])
     await meanwhile
+    if step.kind == "away":
+        await _outlasted(town, step.target)
     await _want(town, step.target)
+
+
+async def _outlasted(town: Town, receiver: str) -> None:
+    """Until each source whose stream does not hold all has published more than it holds since the receiver went."""
+    reader = receiver.partition(".")[0]
+    sources = [source for source in CARDS[reader].consumes() if town.stream_keep(source)]
+    nc = await connect(town.nats_url, "drill")
+    try:
+        async with asyncio.timeout(OUTLASTED):
+            while not all([await _gone_past(town, nc, reader, source) for source in sources]):
+                if receiver in town.supervisor.wanted:  # its database was put back, and its service started again
+                    await town.supervisor.hold([receiver])
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise NotDone(f"the streams of {sources} still hold what {receiver} has yet to receive") from None
+    finally:
+        await nc.close()
+
+
+async def _gone_past(town: Town, nc: Client, reader: str, source: str) -> bool:
+    """Whether the stream has lost the event after the mark, and would have without a purge."""
+    try:
+        async with town.at(town.postgres), town.database(reader) as connection:
+            row = await connection.fetchrow(MARK, source)
+        state = (await nc.jetstream(timeout=2).stream_info(stream_name(town.jurisdiction, source))).state
+    except AWAY:
+        return False
+    mark = row["position"] if row is not None else 0
+    return state.first_seq > mark + 1 and state.last_seq > mark + (town.stream_keep(source) or 0)
 
 
 DRAWN = "SELECT coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'record' AND sequencename LIKE 'event_%'"
@@ -155,14 +222,22 @@ def _mount(stack: contextlib.ExitStack, where: Path, size: str) -> None:
 
 
 async def fill_disk(town: Town, step: Step) -> None:
-    """No byte is left for a while. Whoever stopped because of it is started again afterwards, as a person would."""
+    """No byte is left until the server has failed to write. Whoever stopped because of it is started again afterwards, as by a
+    person. Raises NotDone."""
     name = step.kind.removeprefix("full_")
     server = town.postgres if name == "postgres" else town.nats
     async with town.at(server):
-        balloon = town.folder / name / "balloon"
+        balloon, until = town.folder / name / "balloon", time.monotonic() + float(step.parameter)
+        logged, failed = town.nats_log.stat().st_size, False
         try:
-            await asyncio.to_thread(_blow_up, balloon)
-            await asyncio.sleep(float(step.parameter))
+            with balloon.open("wb", buffering=0) as file:
+                async with asyncio.timeout(PATIENCE):
+                    while not failed or time.monotonic() < until:
+                        await asyncio.to_thread(_blow_up, file)  # again: something may have been given free
+                        failed = failed or await _fails(town, name, logged)
+                        await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise NotDone(f"{name} has written all it wanted") from None
         finally:
             balloon.unlink()
         if name == "nats":  # after a failed write a stream of it does not recover by itself
@@ -170,10 +245,28 @@ async def fill_disk(town: Town, step: Step) -> None:
         await answering(server)
 
 
-def _blow_up(balloon: Path) -> None:
-    with balloon.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+def _blow_up(balloon: BinaryIO) -> None:
+    """Until the disk says that it has no room."""
+    try:
         while True:
-            file.write(bytes(65_536))
+            balloon.write(bytes(65_536))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+
+
+async def _fails(town: Town, name: str, logged: int) -> bool:
+    """Whether Postgres cannot write now, or stopped; whether NATS could not, as its log says behind `logged`."""
+    if name == "nats":
+        return b"no space left on device" in town.nats_log.read_bytes()[logged:]
+    try:
+        async with town.database("postgres") as connection:
+            await connection.execute("CREATE TEMP TABLE balloon AS SELECT generate_series(1, 100000)")
+    except asyncpg.DiskFullError:
+        return True
+    except AWAY:
+        return town.postgres.pid is None
+    return False
 
 
 # ------------------------------------------------------------------------------------------------- poison
