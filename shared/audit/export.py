@@ -38,7 +38,7 @@ README = """\
 <服务>/tile/<层>/…     树的散列值（C2SP tlog-tiles、RFC 6962）
 policy                 仅供参考：由谁签名才算数。请用贵单位自己从日志方和见证方取得的公钥文件，不要用这一份。
 
-核对：minewatch audit verify 本文件夹 --policy 贵单位的文件
+核对：minewatch audit verify 本文件夹 --policy 贵单位的文件（只导出了部分服务时，另加 --service 服务名）
 退出码 0 表示全部得到证明；1 表示有疑点，并指出第一件有疑点的事件；2 表示无法读取。
 格式公开 (c2sp.org)，也可以用他人编写的工具核对。导出中断时，用同一命令再运行一次即可接续。
 
@@ -50,7 +50,7 @@ SERVICE/tile/LEVEL/…    the tree's hashes (C2SP tlog-tiles, RFC 6962)
 policy                  a suggestion only: whose signatures count. Use a file of your own, with keys that you had from the log's
                         operator and from the witnesses themselves, not this one.
 
-To check it: minewatch audit verify THIS-FOLDER --policy YOUR-FILE
+To check it: minewatch audit verify THIS-FOLDER --policy YOUR-FILE (and --service NAME where some services only were exported)
 It leaves with 0 when everything is proven, with 1 on any doubt, naming the first event it is about, with 2 when it cannot read.
 The formats are open (c2sp.org): tools that others wrote check them too. An export that was interrupted goes on when the same
 command is run again.

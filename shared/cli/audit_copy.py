@@ -127,10 +127,11 @@ def _told(done: Copied) -> str:
 
 def _verified(job: Job) -> bool:
     """The check of everything that is held, by code that was not written beside this; what it says is shown when it doubts."""
-    if not list(job.folder.glob("*/checkpoint")):
+    held = sorted(path.parent.name for path in job.folder.glob("*/checkpoint"))
+    if not held:
         return True
     try:
-        report = answer(Question(job.folder, job.policy_file))
+        report = answer(Question(job.folder, job.policy_file, services=tuple(held)))
         sound, said = report.code == PROVEN, "\n".join(report.lines())
     except Unusable as error:
         sound, said = False, f"{error.chinese}\n{error.english}"

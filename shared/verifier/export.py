@@ -1,7 +1,8 @@
 """An export folder: one service's log, or a folder of them, each against the checkpoint in it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +12,26 @@ from shared.verifier import log
 from shared.verifier.doubts import Refused, doubt, refused, shown
 from shared.verifier.files import MOST_NOTE, FolderLog, read_file
 from shared.verifier.log import Asked, Known
+from shared.verifier.progress import Told
 from shared.verifier.receipts import Receipt
 from shared.verifier.report import Part, Report
-from shared.verifier.trust import Origin, Signed, Unusable, signed, without_witness
+from shared.verifier.trust import Origin, Signed, Unusable, origin_of, signed, without_witness
 from shared.verifier.working import cores, hands
 
 WORTH_SHARING = 20_000
 """Events from which on more processes take less time than one."""
-Told = Callable[[str, int, int], None]
-"""(log, events so far, of how many)"""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """`kept`: checkpoints from before that the export must continue; `processes` 0: as many as there are cores; `scratch`: where
-    temporary files go, None for the system's place."""
+    """`kept`: checkpoints from before that the export must continue; `services`: which of them are to be there and are verified,
+    none named: all that the policy has logs of; `processes` 0: as many as there are cores; `scratch`: where temporary files go,
+    None for the system's place."""
 
     policy: Policy
     receipts: tuple[Receipt, ...] = ()
     kept: tuple[tuple[Checkpoint, Origin], ...] = ()
+    services: tuple[str, ...] = ()
     processes: int = 0
     scratch: Path | None = None
     told: Told = lambda name, events, size: None
@@ -37,13 +39,14 @@ class Wanted:
 
 def verify_export(path: Path, wanted: Wanted) -> Report:
     """Raises Unusable when there is no export at `path`."""
-    if (path / "checkpoint").exists() or (path / "tile").exists():
-        folders = [path]
-    else:
-        folders = sorted(each for each in path.iterdir() if each.is_dir())
+    alone = (path / "checkpoint").exists() or (path / "tile").exists()
+    folders = [path] if alone else sorted(each for each in path.iterdir() if each.is_dir())
     if not folders:
         raise Unusable(f"{path} 里没有导出的日志", f"{path} holds no exported log")
-    report = Report("export", [_one(folder, folder != path, wanted) for folder in folders])
+    if wanted.services and not alone:
+        folders = [folder for folder in folders if folder.name in wanted.services]
+    report = Report("export", [_one(folder, not alone, wanted) for folder in folders])
+    _absent(report, wanted, None if alone else {folder.name for folder in folders})
     _unmatched(report, wanted)
     _remarks(report, wanted.policy)
     return report
@@ -116,6 +119,25 @@ def _is_parent(origin: Origin, child: Origin) -> bool:
     )  # fmt: skip
 
 
+def _absent(report: Report, wanted: Wanted, folders: Collection[str] | None) -> None:
+    """Services of which there is no log here. `folders`: their names, None for one that was given by itself: who points at one
+    log expects no other."""
+    there = [part.signed.origin for part in report.parts if part.signed is not None]
+    towns = {origin.town for origin in there}
+    expected = set(wanted.services)
+    if not expected and folders is not None:
+        expected = {origin.service for origin in _trusted(wanted.policy) if origin.town in towns}
+    for service in sorted(expected - {origin.service for origin in there} - set(folders or ())):
+        report.doubts.add(doubt("log_absent", service=service))
+
+
+def _trusted(policy: Policy) -> Iterator[Origin]:
+    """The logs of the policy; a key for receipts is none."""
+    for key in policy.logs:
+        with suppress(Refused):
+            yield origin_of(key.name)
+
+
 def _unmatched(report: Report, wanted: Wanted) -> None:
     """What was brought along and belongs to no log of the export: it proves nothing here, and must not seem to."""
     there = [part.signed for part in report.parts if part.signed is not None]
@@ -133,7 +155,7 @@ def _remarks(report: Report, policy: Policy) -> None:
     if missing:
         names = ", ".join(missing)
         report.remarks.append(
-            (f"规则里的这些日志不在此处：{names}", f"these logs of your policy are not here: {names}")
+            (f"规则里的这些日志没有在此核验：{names}", f"these logs of your policy were not verified here: {names}")
         )
     if without_witness(policy):
         report.remarks.append(NO_WITNESS)

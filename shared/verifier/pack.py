@@ -17,6 +17,7 @@ from shared.verifier.files import MOST_BODY, MOST_NOTE
 from shared.verifier.log import statement_of
 from shared.verifier.pack_list import Head, Listed
 from shared.verifier.pack_parts import Said
+from shared.verifier.progress import Told
 from shared.verifier.proofs import Proof, must_include
 from shared.verifier.report import Part, Report
 from shared.verifier.roots import leaf_of
@@ -62,7 +63,7 @@ class Section:
         return f"{self.name}/{rest}"
 
 
-def verify_pack(path: Path, policy: Policy) -> Report:
+def verify_pack(path: Path, policy: Policy, told: Told = lambda *_: None) -> Report:
     """Raises Unusable for what is no zip at all."""
     report = Report("pack")
     with Zip(path) as files:
@@ -73,10 +74,10 @@ def verify_pack(path: Path, policy: Policy) -> Report:
         if not names:
             report.doubts.add(doubt("no_section"))
         sections = [Section(name, files, Part(name)) for name in names]
-        report.parts = [_verified(section, policy) for section in sections]
-    told = {section.name: section.said for section in sections}
-    report.doubts.take(pack_parts.doubts_of(told))
-    report.remarks.extend(pack_parts.remarks_of(told))
+        report.parts = [_verified(section, policy, told) for section in sections]
+    orders = {section.name: section.said for section in sections}
+    report.doubts.take(pack_parts.doubts_of(orders))
+    report.remarks.extend(pack_parts.remarks_of(orders))
     joined = ", ".join(names)
     report.remarks.append(
         (f"只证明这些服务的部分：{joined}；README 和 timeline 供阅读，不在证明之内",
@@ -98,7 +99,7 @@ def _sections(files: Zip, doubts: Doubts) -> list[str]:
     return sorted(names)
 
 
-def _verified(section: Section, policy: Policy) -> Part:
+def _verified(section: Section, policy: Policy, told: Told) -> Part:
     part, doubts = section.part, section.part.doubts
     try:
         if section.member("checkpoint") not in section.files.names:
@@ -110,8 +111,9 @@ def _verified(section: Section, policy: Policy) -> Part:
         name = section.member("pack.json")
         listed = pack_list.listed(section.files.read(name, MOST_LIST), name, found.checkpoint.origin)
         bodies = Bodies(found.origin.source, found.latest)
-        for position in listed.events:
+        for nth, position in enumerate(listed.events, 1):
             _event(section, position, found, bodies)
+            told(section.name, nth, len(listed.events))
         doubts.take(_strays(section, listed))
         _whole(section, listed)
         _files(section)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from shared.verifier.doubts import Doubt, Refused
 from shared.verifier.export import Wanted, verify_export
 from shared.verifier.files import MOST_BODY, MOST_NOTE, read_file
 from shared.verifier.pack import verify_pack
+from shared.verifier.progress import Progress
 from shared.verifier.proofs import verify_proof
 from shared.verifier.receipts import Receipt
 from shared.verifier.report import UNREADABLE, Report, unreadable
@@ -21,11 +21,21 @@ from shared.verifier.trust import Unusable, kept, key_of, policy_of
 
 MOST_POLICY = 1_000_000
 
+KINDS = {
+    "export": ("导出文件夹", "an export folder", "--receipt --receipt-key --known --service --processes --scratch"),
+    "pack": ("证据包", "an evidence pack", ""),
+    "proof": ("单个证明", "a single proof", "--entry"),
+}
+"""What is verified, and which options it takes."""
+
 ABOUT = """\
 核验日志导出文件夹、证据包（zip）或单个证明。退出码：0 全部证实；1 有疑点；2 无法读取。
 Verify an export folder, an evidence pack (zip) or a single proof. Exit code: 0 all proven; 1 a doubt; 2 cannot be read."""
 EPILOGUE = """\
-policy 请用您自己的：导出和证据包里的只是建议。 Bring your own policy: the one in an export or a pack is only a suggestion."""
+policy 请用您自己的：导出和证据包里的只是建议。 Bring your own policy: the one in an export or a pack is only a suggestion.
+只靠本单位自己的见证人（名称以 TOWN/ 开头）就能满足的 policy 不予采用；quorum none 可用，但什么也不能向运营方证明。
+A policy that the town's own witnesses (named TOWN/…) meet alone is refused; `quorum none` is taken, and said to prove nothing
+against the operator."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Question:
     receipts: tuple[Path, ...] = ()
     receipt_keys: tuple[str, ...] = ()
     known: tuple[Path, ...] = ()
+    services: tuple[str, ...] = ()
     as_json: bool = False
     processes: int = 0
     scratch: Path | None = None
@@ -82,6 +93,13 @@ def main(arguments: Sequence[str]) -> int:
         metavar="FILE",
         help="您以前保存的检查点 · a checkpoint that you kept and that the export has to continue",
     )
+    parser.add_argument(
+        "--service",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="只核验导出中的这个服务，可重复；默认规则里有的都须在 · only this one of an export; by default all of the policy",
+    )
     parser.add_argument("--json", action="store_true", help="结果供程序读取 · the result for machines")
     parser.add_argument(
         "--processes", type=int, default=0, metavar="N", help="进程数，默认为处理器数 · default: the number of cores"
@@ -95,7 +113,8 @@ def main(arguments: Sequence[str]) -> int:
     a = parser.parse_args(arguments)
     return run(
         Question(
-            a.path, a.policy, a.entry, tuple(a.receipt), tuple(a.receipt_key), tuple(a.known), a.json, a.processes, a.scratch
+            a.path, a.policy, a.entry, tuple(a.receipt), tuple(a.receipt_key), tuple(a.known), tuple(a.service), a.json,
+            a.processes, a.scratch,
         )
     )  # fmt: skip
 
@@ -124,26 +143,50 @@ def answer(question: Question) -> Report:
     path = question.path
     if not path.exists():
         raise Unusable(f"没有 {path}", f"there is no {path}")
-    if path.is_dir():
-        with Progress() as progress:
-            wanted, doubts = _wanted(question, policy, progress)
-            report = verify_export(path, wanted)
-            report.doubts.take(doubts)
-            return report
-    if question.receipts or question.known:
-        raise Unusable(
-            "--receipt 和 --known 只能与导出文件夹一起使用", "--receipt and --known go with an export folder only"
-        )
-    with path.open("rb") as file:
-        begins = file.read(len(PROOF))
-    if begins == PROOF.encode():
+    kind = _kind(path)
+    _must_fit(question, kind)
+    if kind == "proof":
         if question.entry is None:
             raise Unusable("单个证明还需要 --entry 给出事件", "a single proof needs its event: --entry FILE")
         return verify_proof(_read(path, MOST_NOTE), _read(question.entry, MOST_BODY), policy)
-    return verify_pack(path, policy)
+    with Progress() as progress:
+        if kind == "pack":
+            return verify_pack(path, policy, progress.told)
+        wanted, doubts = _wanted(question, policy, progress)
+        report = verify_export(path, wanted)
+        report.doubts.take(doubts)
+        return report
 
 
-def _wanted(question: Question, policy: Policy, progress: "Progress") -> tuple[Wanted, list[Doubt]]:
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "export"
+    with path.open("rb") as file:
+        return "proof" if file.read(len(PROOF)) == PROOF.encode() else "pack"
+
+
+def _must_fit(question: Question, kind: str) -> None:
+    """Raises Unusable for what was given and would not be looked at: it must not seem to have been."""
+    given = {
+        "--entry": question.entry,
+        "--receipt": question.receipts,
+        "--receipt-key": question.receipt_keys,
+        "--known": question.known,
+        "--service": question.services,
+        "--processes": question.processes,
+        "--scratch": question.scratch,
+    }
+    chinese, english, taken = KINDS[kind]
+    unused = ", ".join(name for name, value in given.items() if value and name not in taken.split())
+    if unused:
+        raise Unusable(
+            f"{unused} 不能用于{chinese}，没有核验", f"{unused} cannot be used with {english}: nothing was verified"
+        )
+    if question.receipt_keys and not question.receipts:
+        raise Unusable("--receipt-key 要与 --receipt 一起给出", "--receipt-key is given with --receipt")
+
+
+def _wanted(question: Question, policy: Policy, progress: Progress) -> tuple[Wanted, list[Doubt]]:
     """And what is wrong with the receipts as such."""
     keys = (*policy.logs, *map(key_of, question.receipt_keys))
     receipts: list[Receipt] = []
@@ -154,7 +197,10 @@ def _wanted(question: Question, policy: Policy, progress: "Progress") -> tuple[W
         except Refused as error:
             doubts.append(error.doubt)
     known = tuple(kept(_read(path, MOST_NOTE), policy) for path in question.known)
-    return Wanted(policy, tuple(receipts), known, question.processes, question.scratch, progress.told), doubts
+    wanted = Wanted(
+        policy, tuple(receipts), known, question.services, question.processes, question.scratch, progress.told
+    )
+    return wanted, doubts
 
 
 def _read(path: Path, most: int) -> bytes:
@@ -164,25 +210,3 @@ def _read(path: Path, most: int) -> bytes:
         raise Unusable(error.doubt.chinese, error.doubt.english) from None
     except OSError as error:
         raise Unusable(f"{path} 无法读取：{error.strerror}", f"{path} cannot be read: {error.strerror}") from None
-
-
-class Progress:
-    """A line on the terminal, if there is one."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._began: dict[str, float] = {}
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown and self._began:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def told(self, name: str, events: int, size: int) -> None:
-        if self._shown:
-            took = time.monotonic() - self._began.setdefault(name, time.monotonic())
-            bar = "█" * (20 * events // size)
-            rate = f" {events / took:,.0f}/s" if took > 1 else ""
-            print(f"\r\x1b[K{name} [{bar:<20}] {events:,} / {size:,}{rate}", end="", file=sys.stderr, flush=True)

@@ -60,7 +60,9 @@ class Signed:
 
 
 def policy_of(written: bytes) -> Policy:
-    """Raises Unusable, also for a policy that trusts nobody or counts the operator as a witness."""
+    """Raises Unusable, also for a policy that trusts nobody or counts the operator: with the log's own key as a witness's, or
+    with a quorum that witnesses named after the town, TOWN/…, meet by themselves. `quorum none` asks for nobody and claims no
+    more: it can be used, and whoever verifies says what it does not prove."""
     try:
         policy = Policy.read(written.decode())
     except (PolicyRefused, UnicodeDecodeError) as error:
@@ -74,11 +76,30 @@ def policy_of(written: bytes) -> Policy:
                 f"见证规则把日志自己的公钥当作见证人 {name}：运营方不能见证自己",
                 f"the policy has the log's own key as the witness {name}: the operator does not count",
             )
+    for town in sorted({log.name.partition("/")[0] for log in policy.logs}):
+        if not without_witness(policy) and met_alone(policy, town):
+            raise Unusable(
+                f"见证规则只靠 {town}/… 自己的见证人就能满足：运营方不能见证自己；请写外部见证人，或写 quorum none",
+                f"the witnesses of {town}, named {town}/…, meet the policy alone: the operator does not count. Name others, "
+                "or say quorum none",
+            )
     return policy
 
 
 def without_witness(policy: Policy) -> bool:
     return policy.quorum == NONE
+
+
+def met_alone(policy: Policy, town: str) -> bool:
+    """Whether the town can do without anybody else: no witness is asked for, or none but those whose name begins with its own."""
+
+    def met(name: str) -> bool:
+        if name in policy.witnesses:
+            return policy.witnesses[name].name.startswith(f"{town}/")
+        least, members = policy.groups[name]
+        return sum(map(met, members)) >= least
+
+    return without_witness(policy) or met(policy.quorum)
 
 
 def signed(written: bytes, policy: Policy) -> Signed:

@@ -7,6 +7,11 @@ WORDS = {
     "quorum": ("检查点的签名不满足您的见证规则：{why}", "the checkpoint does not meet your policy: {why}"),
     "origin": ("{origin} 不是本系统日志的名称", "{origin} is no name of a log of this system"),
     "service": ("文件夹 {folder} 里是 {service} 的日志", "the folder {folder} holds the log of {service}"),
+    "log_absent": (
+        "应有 {service} 的日志，这里没有：整个文件夹被抽走，或只导出了部分服务（用 --service 写明要核验哪些）",
+        "the log of {service} should be here and is not: its folder was left out, or only some services were exported (then say "
+        "with --service which of them)",
+    ),
     "no_log": ("{folder} 里没有检查点，无从验证", "{folder} has no checkpoint and cannot be verified"),
     # files
     "file_missing": ("缺少文件 {file}", "the file {file} is missing"),

@@ -1,5 +1,6 @@
 """A copy of the demo's town to attack, made once, and what an auditor keeps of a town: a policy, and a checkpoint of each log."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,22 +8,35 @@ from subprocess import run
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.checkpoints import newest
+from shared.cosigning import KEEP
 from shared.embedded.home import Home
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
 from shared.plan.loader import load_plan
 from shared.settings import SERVICES
 from shared.sql import Tx
+from shared.transparency.note import WITNESS, Key, Note, cosign
 from shared.transparency.policy import Policy
 from tests.support.attacks import Ground
 from tests.support.town import stop_servers
 
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes([11]) * 32)
+WATCH = Key("watch.example", WITNESS, PRIVATE.public_key().public_bytes_raw())
+"""Somebody else than the town, who keeps watch."""
+UNSEEN = """
+SELECT origin, size, note FROM record.checkpoint c
+WHERE NOT EXISTS (SELECT FROM record.cosignature s WHERE (s.origin, s.size, s.witness) = (c.origin, c.size, $1))
+"""
+
 
 def policy_text(folder: Path) -> str:
-    """The town's own witness stands for somebody else's: here it is the one who keeps watch."""
-    return (folder / "policy").read_text("utf-8").replace("quorum none", "quorum own")
+    """The auditor's own: the town's logs, and nothing counts that WATCH has not seen."""
+    town = (folder / "policy").read_text("utf-8")
+    assert "\nquorum none\n" in town
+    return town.replace("\nquorum none\n", f"\nwitness watch {WATCH}\nquorum watch\n")
 
 
 async def ground_at(folder: Path) -> Ground:
@@ -41,9 +55,13 @@ async def ground_at(folder: Path) -> Ground:
 
 
 async def witnessed(ground: Ground, service: str) -> bytes | None:
-    """The checkpoint that tells of the log's last event and meets the policy; None while there is none."""
+    """The checkpoint that tells of the log's last event, seen by WATCH as all before it; None while there is none."""
     connection = await asyncpg.connect(ground.dsn(service))
     try:
+        for row in await connection.fetch(UNSEEN, WATCH.name):
+            at = int(time.time())
+            line = cosign(Note.read(row["note"].encode()).text, WATCH.name, PRIVATE, at)
+            await connection.execute(KEEP, row["origin"], row["size"], WATCH.name, str(line), at)
         note = await newest(Tx(connection), policy=ground.policy)
         size = await connection.fetchval("SELECT position FROM work.head")
     finally:

@@ -49,7 +49,9 @@ async def auditor(notified: Town, tmp_path: Path, capsys: pytest.CaptureFixture[
         task = asyncio.create_task(server._serve(sockets=[bound]))
         await until(lambda: server.started)
         policy = tmp_path / "policy"
-        policy.write_text(policy_for((await signed(notified.services["notify"])).origin), "utf-8")
+        origin = (await signed(notified.services["notify"])).origin
+        another = origin.replace("/notify/", "/cases/")  # the policy is of the whole town, the copy of one service
+        policy.write_text(policy_for(origin, another), "utf-8")
         yield Auditor(notified, f"http://127.0.0.1:{bound.getsockname()[1]}", tmp_path / "copy", policy, capsys)
         server.should_exit = True
         await task

@@ -112,6 +112,38 @@ async def test_without_an_outside_witness_it_says_what_the_signatures_do_not_pro
         assert log in note.signed_by([log]) and note.text.startswith(f"{card['origin']}\n{head}\n")
 
 
+@pytest.mark.parametrize(
+    ("quorum", "signing"),
+    [
+        ("quorum none", ("own", "police")),
+        ("quorum own", ("own", "police")),
+        ("group g any own police\nquorum g", ("own", "police")),
+        ("witness police {police}\nquorum police", ("own",)),
+        ("witness police {police}\ngroup g all own police\nquorum g", ("own",)),
+    ],
+    ids=[
+        "asked for nobody",
+        "asked for its own",
+        "its own will do",
+        "named and silent",
+        "named beside its own and silent",
+    ],
+)
+async def test_that_an_outsider_is_named_or_signs_unasked_is_not_enough_for_it(
+    ground: Ground, tmp_path: Path, quorum: str, signing: tuple[str, ...]
+) -> None:
+    async with a_signed_town(ground, tmp_path, quorum.format(police=key("police", "")), *signing) as signed:
+        await until(lambda: every_one_signed(signed, signing))
+        assert (await signed.trail())["outside"] is False
+        assert ALONE_ZH in await signed.page("zh") and ALONE_EN in await signed.page("en")
+
+
+async def every_one_signed(signed: Signed, names: tuple[str, ...]) -> bool:
+    sizes = {w["name"]: w["size"] for w in (await signed.trail())["witnesses"]}
+    town, head = signed.cases.settings.jurisdiction, await signed.head()
+    return all(sizes[key(name, town).name] == head > 0 for name in names)
+
+
 async def test_with_outside_witnesses_it_says_how_far_each_signed_and_whether_they_are_enough(
     ground: Ground, tmp_path: Path
 ) -> None:
@@ -125,6 +157,7 @@ async def test_with_outside_witnesses_it_says_how_far_each_signed_and_whether_th
         zh = await signed.page("zh")
         assert ALONE_ZH not in zh and "police.example" in zh
         trail = await signed.trail()
+        assert trail["outside"] is True
         assert (trail["quorum"], trail["quorum_missing"]) == (head, None)
         assert {w["name"]: w["own"] for w in trail["witnesses"]}["land.example"] is False
         seen = await signed.measured()

@@ -16,13 +16,26 @@ from click.testing import CliRunner
 
 from shared.cli.audit_verify import verifier, verify
 from shared.transparency.checkpoint import proof_file
+from shared.transparency.note import LOG
 from shared.verifier import archive
 from shared.verifier.doubts import doubt, shown
 from shared.verifier.program import main
+from shared.verifier.progress import Progress
 from shared.verifier.report import Part, Report
 from shared.verifier.words import WORDS
 from shared.verifier.working import hands
-from tests.unit.verifier.logs import Tree, checkpoint, many_bodies, policy_text, put, some_events, write
+from tests.unit.verifier.logs import (
+    LOG_PRIVATE,
+    TOWN,
+    Tree,
+    checkpoint,
+    key,
+    many_bodies,
+    policy_text,
+    put,
+    some_events,
+    write,
+)
 from tests.unit.verifier.packs import events_of_a_case, files_of, zipped
 
 EVENTS = some_events(12)
@@ -38,6 +51,12 @@ def town(tmp_path: Path) -> Path:
     put(tmp_path / "5.json", MADE.bodies[4])
     put(tmp_path / "policy", policy_text().encode())
     return tmp_path
+
+
+EXPORTS_ONLY = [
+    ("--receipt", "5.json"), ("--receipt-key", "x"), ("--known", "5.json"), ("--service", "cases"), ("--processes", "2"),
+    ("--scratch", "export/"),
+]  # fmt: skip
 
 
 def run(town: Path, *arguments: str) -> int:
@@ -99,6 +118,94 @@ def test_a_wrong_call_ends_with_2(town: Path, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(town, *arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "option", "value"),
+    [
+        ("export/", "--entry", "5.json"),
+        ("export/cases", "--entry", "5.json"),
+        ("pack.zip", "--entry", "5.json"),
+        *[("pack.zip", option, value) for option, value in EXPORTS_ONLY],
+        *[("5.tlog-proof", option, value) for option, value in EXPORTS_ONLY],
+    ],
+)
+def test_an_option_that_would_not_be_looked_at_is_refused(
+    town: Path, path: str, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was asked and not answered must not end with 0."""
+    entry = ["--entry", "5.json"] if path == "5.tlog-proof" else []
+    assert run(town, path, "--policy", "policy", *entry, option, value) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and all(line.startswith(f"{option} ") for line in said)
+
+
+def test_a_key_for_receipts_without_a_receipt_is_refused(town: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    vkey = policy_text().split()[1]
+    assert run(town, "export/", "--policy", "policy", "--receipt-key", vkey) == 2
+    assert "--receipt-key is given with --receipt" in capsys.readouterr().err
+
+
+def test_which_services_an_export_is_to_have_can_be_said(town: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = f"log {key(f'{TOWN}/intake/l', LOG, LOG_PRIVATE)}\n"
+    put(town / "policy", (policy_text() + more).encode())
+    assert run(town, "export/", "--policy", "policy") == 1
+    assert "the log of intake should be here and is not" in capsys.readouterr().out
+    assert run(town, "export/", "--policy", "policy", "--service", "cases") == 0
+    arguments = [str(town / "export"), "--policy", str(town / "policy")]
+    assert CliRunner().invoke(verify, arguments).exit_code == 1
+    assert CliRunner().invoke(verify, [*arguments, "--service", "cases"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--receipt", "5.json"), ("--receipt-key", "x"), ("--entry", "5.json"), ("--json", None), ("--processes", "2"),
+        ("--scratch", "export"),
+    ],
+)  # fmt: skip
+def test_a_living_town_is_not_asked_what_it_does_not_answer(
+    town: Path, option: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def agrees(*_: object) -> int:
+        return 0
+
+    monkeypatch.setattr("shared.cli.audit_live.verify_town", agrees)
+    arguments = ["--live", "--policy", str(town / "policy")]
+    assert CliRunner().invoke(verify, arguments).exit_code == 0
+    given = [option] if value is None else [option, str(town / value) if value[0] in "5e" else value]
+    answer = CliRunner().invoke(verify, [*arguments, *given])
+    assert answer.exit_code == 2 and f"{option} cannot be used with --live" in answer.output
+
+
+def test_the_folder_of_a_town_is_not_taken_for_files(town: Path) -> None:
+    arguments = [str(town / "export"), "--policy", str(town / "policy"), "--data", str(town)]
+    answer = CliRunner().invoke(verify, arguments)
+    assert answer.exit_code == 2 and "--data goes with --live" in answer.output
+
+
+@pytest.mark.parametrize(("path", "line"), [("export/", "cases [████████████████████] 12 / 12"),
+                                            ("pack.zip", "cases [████████████████████] 9 / 9")])  # fmt: skip
+def test_whoever_waits_at_a_terminal_sees_how_far_it_is(
+    town: Path, path: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(town, path, "--policy", "policy") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(town, path, "--policy", "policy") == 0
+    shown = capsys.readouterr().err
+    assert line in shown and shown.endswith("\r\x1b[K"), "and it is gone when the answer is there"
+
+
+def test_the_line_is_not_written_for_every_event(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with Progress() as progress:
+        for events in range(100_001):
+            progress.told("a\x1b[2J", events, 100_000)
+    shown = capsys.readouterr().err
+    assert 2 <= shown.count(" / 100,000") < 100 and "100,000 / 100,000" in shown and "\x1b[2J" not in shown
 
 
 def test_a_receipt_that_nobody_trusted_signed_is_a_doubt(town: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.transparency.checkpoint import Checkpoint
-from shared.transparency.note import LOG, WITNESS, Note, cosign, sign
+from shared.transparency.note import LOG, WITNESS, Key, Note, cosign, sign
 from shared.transparency.policy import Policy
 from shared.verifier.trust import Unusable, kept, origin_of, policy_of
 from tests.unit.verifier.logs import (
@@ -23,6 +23,7 @@ from tests.unit.verifier.logs import (
     found,
     key,
     policy_text,
+    private,
     put,
     some_events,
     verified,
@@ -174,6 +175,47 @@ def test_a_policy_that_cannot_be_relied_on_is_refused(text: str, says: str) -> N
         policy_of(text.encode())
 
 
+OWN = private(5)
+WITH_OWN = policy_text().replace("group", f"witness own {key(f'{TOWN}/own-witness', WITNESS, OWN)}\ngroup")
+
+
+@pytest.mark.parametrize(
+    ("quorum", "alone"),
+    [
+        ("quorum own", True),
+        ("group g any own police\nquorum g", True),
+        ("group g any own police\ngroup h all g\nquorum h", True),
+        ("group g all own police\nquorum g", False),
+        ("group g 2 own police land\nquorum g", False),
+        ("quorum them", False),
+        ("quorum none", False),
+    ],
+)
+def test_a_quorum_that_the_town_meets_alone_is_refused(quorum: str, alone: bool) -> None:
+    """By the names: a witness of a town's own is named after it. Who asks for none claims no more."""
+    them = "" if quorum == "quorum them" else "group them 2 police land audit\n"
+    text = WITH_OWN.replace(them, "").replace("quorum them", quorum)
+    if alone:
+        with pytest.raises(Unusable, match=f"named {TOWN}/…, meet the policy alone: the operator does not count"):
+            policy_of(text.encode())
+    else:
+        assert policy_of(text.encode()).quorum == quorum.split()[-1]
+
+
+def test_a_witness_whose_name_only_begins_like_the_towns_is_somebody_else() -> None:
+    text = WITH_OWN.replace("quorum them", "quorum own")
+    another = Key(f"{TOWN}2/witness", WITNESS, OWN.public_key().public_bytes_raw())
+    text = text.replace(str(key(f"{TOWN}/own-witness", WITNESS, OWN)), str(another))
+    assert policy_of(text.encode()).quorum == "own"
+
+
+def test_the_rule_holds_for_every_town_of_the_policy() -> None:
+    text = f"log {key('another/cases/l', LOG, LOG_PRIVATE)}\n" + policy_text().replace("quorum them\n", "")
+    own = f"witness own {key('another/witness', WITNESS, OWN)}\nquorum own\n"
+    with pytest.raises(Unusable, match="the witnesses of another"):
+        policy_of((text + own).encode())
+
+
 def test_a_policy_without_witnesses_is_said_to_prove_nothing_against_the_operator(tmp_path: Path) -> None:
     made = write(tmp_path, BODIES)
     put(tmp_path / "checkpoint", str(checkpoint(made.size, made.root, witnesses=())).encode())
@@ -191,11 +233,34 @@ def test_an_export_of_several_services_is_verified_folder_by_folder(tmp_path: Pa
     assert found(verified(tmp_path)) == [("no_log", None)]
 
 
-def test_logs_of_the_policy_that_are_not_there_are_named(tmp_path: Path) -> None:
+def trusting(*logs: str) -> Policy:
+    """These logs as well."""
+    return Policy.read(policy_text() + "".join(f"log {key(name, LOG, POLICE)}\n" for name in logs))
+
+
+def test_a_service_of_the_town_whose_log_is_not_there_is_a_doubt(tmp_path: Path) -> None:
+    """Whoever hands the export over could take away a whole folder, and all that is left would be proven."""
     write(tmp_path / "cases", BODIES)
-    more = Policy.read(policy_text() + f"log {key('t/intake/l', LOG, POLICE)}\n")
-    report = verified(tmp_path, more)
-    assert report.code == 0 and "t/intake/l" in report.remarks[0][1]
+    policy = trusting(f"{TOWN}/intake/l", f"{TOWN}/notify/l")
+    report = verified(tmp_path, policy)
+    assert (report.code, found(report)) == (1, [("log_absent", None)] * 2)
+    assert [one.values for one in report.doubts.first] == [(("service", "intake"),), (("service", "notify"),)]
+    assert verified(tmp_path, policy, services=("cases",)).code == 0, "that some were exported was known"
+    assert found(verified(tmp_path, policy, services=("cases", "intake"))) == [("log_absent", None)]
+    assert found(verified(tmp_path, policy, services=("intake",))) == [("log_absent", None)]
+    assert verified(tmp_path / "cases", policy).code == 0, "who points at one log expects no other"
+    assert found(verified(tmp_path / "cases", policy, services=("intake",))) == [("log_absent", None)]
+    write(tmp_path / "intake", BODIES)
+    assert verified(tmp_path, policy).code == 1
+    assert verified(tmp_path, policy, services=("cases",)).code == 0, "and nothing else is looked at"
+
+
+def test_logs_of_the_policy_that_are_not_there_are_named(tmp_path: Path) -> None:
+    """Those of another town, of a lineage that a restore has left, a key for receipts: none of them makes a doubt."""
+    write(tmp_path / "cases", BODIES)
+    report = verified(tmp_path, trusting("t/intake/l", f"{TOWN}/cases/before", f"{TOWN}/intake/l/receipts"))
+    assert report.code == 0 and f"t/intake/l, {TOWN}/cases/before" in report.remarks[0][1]
+    assert "receipts" not in report.remarks[0][1]
     (empty := tmp_path / "empty").mkdir()
     with pytest.raises(Unusable, match="no exported log"):
         verified(empty)
