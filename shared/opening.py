@@ -1,17 +1,19 @@
 """Reads that matter are events: who was given what, when, and why. Every service keeps its own, the same way.
 
 The record of an opening is written before what was asked for leaves; `OPENING_RULES` and `openings_of` go on a service's card.
+
+A reason to read a tip may name the informant. It is sealed with the opening's own key and stands in no table; whoever erases the
+informant destroys that key too (`read_of`). It is told to the auditor in the list, and in no pack (`for_a_pack`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Column,
     DateTime,
@@ -23,15 +25,18 @@ from sqlalchemy import (
     bindparam,
     select,
     tuple_,
+    update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from shared.app import App, Cause
-from shared.contracts.envelope import Recorded
-from shared.contracts.event import text_of
+from shared.app import App, Cause, Sealer
+from shared.contracts.envelope import Recorded, read
+from shared.contracts.event import Event, text_of
+from shared.contracts.intake.informant import InformantErased
 from shared.contracts.parts import AsOf, Heads, InPack, Opening
 from shared.decider import Actor, Command, Decider
 from shared.errors import Refusal, StreamExists
+from shared.evidence import kind_of
 from shared.ids import fresh
 from shared.read_model import ReadModel, Write
 from shared.sql import Tx
@@ -39,6 +44,9 @@ from shared.telemetry import correlation
 
 LEAST_REASON, MOST_REASON = 4, 1000
 """Characters, without white space around them."""
+NEAR_INFORMANTS = frozenset({"tip", "disclosure", "opening"})
+"""Kinds of records that lead to an informant; an opening may be of one that does."""
+NOT_IN_PACKS = "〔理由可能涉及举报人，证据包中不写明〕 may name an informant, not told in a pack"
 
 
 class OpeningNeedsReason(Refusal):
@@ -136,10 +144,18 @@ PUT = insert(LINE).values({column.name: bindparam(column.name) for column in LIN
 _before = (bindparam("before_at", type_=DateTime(timezone=True)), bindparam("before", type_=Text))
 NEWEST = select(LINE).order_by(LINE.c.made_at.desc(), LINE.c.stream.desc()).limit(bindparam("most"))
 OLDER = NEWEST.where(tuple_(LINE.c.made_at, LINE.c.stream) < tuple_(*_before))
+ABOUT = (
+    select(LINE.c.stream).where(LINE.c.about.overlap(bindparam("streams", type_=ARRAY(Text)))).order_by(LINE.c.stream)
+)
+BODIES = "SELECT event_id, body FROM record.event WHERE event_id = ANY($1)"
+FORGET = update(LINE).where(LINE.c.stream == bindparam("of_stream")).values(reason=None)
 
 
-def _project(e: Recorded[Opening]) -> Iterator[Write]:
+def _project(e: Recorded[Any]) -> Iterator[Write]:
     made = e.event
+    if isinstance(made, InformantErased):  # a line of before 0.2 has the reason in it
+        yield FORGET, {"of_stream": made.subject}
+        return
     yield (
         PUT,
         {
@@ -147,7 +163,7 @@ def _project(e: Recorded[Opening]) -> Iterator[Write]:
             "event_id": e.event_id,
             "kind": made.kind,
             "about": list(made.about),
-            "reason": text_of(made.reason),
+            "reason": None if near_informant(made.about) else text_of(made.reason),
             "size": made.heads.size if made.heads is not None else None,
             "as_of": made.as_of.at if made.as_of is not None else None,
             "actor": e.actor,
@@ -158,16 +174,49 @@ def _project(e: Recorded[Opening]) -> Iterator[Write]:
     )
 
 
-def openings_of(fact: type[Opening]) -> ReadModel:
-    """One line an opening."""
-    return ReadModel("opening", tables=(LINE,), events=(fact,), project=_project)
+def openings_of(fact: type[Opening], *erased: type[InformantErased]) -> ReadModel:
+    """One line an opening. `erased`: where informants are erased, the fact that says so."""
+    return ReadModel("opening", tables=(LINE,), events=(fact, *erased), project=_project)
 
 
 async def page(tx: Tx, most: int, before: tuple[datetime, str] | None = None) -> list[asyncpg.Record]:
-    """Newest first, `most` lines; `before`: (made_at, stream) of the last line of the page before."""
+    """Newest first, `most` lines; `before`: (made_at, stream) of the last line of the page before. No reasons near informants."""
     if before is None:
         return await tx.all(NEWEST, {"most": most})
     return await tx.all(OLDER, {"most": most, "before_at": before[0], "before": before[1]})
+
+
+def near_informant(about: Sequence[str]) -> bool:
+    """Whether a reason to open these records may name an informant."""
+    return any(kind_of(stream) in NEAR_INFORMANTS for stream in about)
+
+
+async def with_reasons(sealer: Sealer, tx: Tx, lines: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
+    """Lines of `page` with the reasons that stand in no table; None once their key is destroyed."""
+    near = [line["event_id"] for line in lines if near_informant(line["about"])]
+    made = await sealer.open([read(row["body"]) for row in await tx.all(BODIES, (near,))]) if near else []
+    reasons = {e.event_id: text_of(e.event.reason) for e in made}
+    return [
+        dict(line) | ({"reason": reasons[line["event_id"]]} if line["event_id"] in reasons else {}) for line in lines
+    ]
+
+
+async def read_of(tx: Tx, streams: Sequence[str]) -> list[str]:
+    """The openings of any of these records, and the openings of those."""
+    found: dict[str, None] = {}
+    wanted = list(streams)
+    while wanted:
+        rows = await tx.all(ABOUT, {"streams": wanted})
+        wanted = [row["stream"] for row in rows if row["stream"] not in found]
+        found |= dict.fromkeys(wanted)
+    return list(found)
+
+
+def for_a_pack(e: Recorded[Event]) -> Recorded[Event]:
+    """As a pack's timeline may tell it: a pack leaves the house, and no erasure reaches it there. The bytes are what they are."""
+    if not isinstance(e.event, Opening) or not near_informant(e.event.about):
+        return e
+    return replace(e, event=e.event.model_copy(update={"reason": NOT_IN_PACKS}))
 
 
 OPENING_RULES: Mapping[str, int] = {OpeningNeedsReason.__name__: 422}

@@ -78,7 +78,9 @@ class RefuseErasure(_InformantCommand):
 
 
 class EraseInformant(_InformantCommand):
-    """After the keys are destroyed."""
+    """After the keys are destroyed. `openings`: streams of the readings of this tip, whose keys went with them."""
+
+    openings: tuple[str, ...] = ()
 
 
 InformantCommand = HoldInformant | ReleaseInformant | RequestErasure | ApproveErasure | RefuseErasure | EraseInformant
@@ -111,7 +113,7 @@ class Identity:
 def decide_on_informant(command: InformantCommand, of: Identity, actor: Actor) -> list[Event]:
     """Raises the refusals above, SamePerson, ActsForAnother, GroundsNeeded and InformantErased."""
     if isinstance(command, EraseInformant):
-        return _erase(of, actor)
+        return _erase(command, of, actor)
     who = in_person(actor)
     match command:
         case ApproveErasure() if of.gone:
@@ -158,14 +160,14 @@ def _not_held(of: Identity) -> None:
         raise InformantIsHeld()
 
 
-def _erase(of: Identity, actor: Actor) -> list[Event]:
+def _erase(command: EraseInformant, of: Identity, actor: Actor) -> list[Event]:
     if actor.person != ITSELF:
         raise NobodyErasesByHand()
     if of.erased:
         return []
     if not of.approved:
         raise NoErasureRequested()
-    return [InformantErased(subject=of.informant)]
+    return [InformantErased(subject=subject) for subject in (of.informant, *command.openings)]
 
 
 def after(of: Identity, event: InformantEvent) -> Identity:

@@ -27,6 +27,7 @@ from services.intake.read_models import (
 )
 from services.intake.rule_status import RULE_STATUS
 from services.intake.tip import TIP
+from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.opening import IntakeOpeningMade
 from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
@@ -48,7 +49,7 @@ def describe() -> ServiceCard:
         name="intake",
         title="举报与巡查 · Intake",
         deciders=(TIP, PATROL, DISCLOSURE, opening_of(IntakeOpeningMade)),
-        inline=(*(module.READ_MODEL for module in INLINE), openings_of(IntakeOpeningMade)),
+        inline=(*(module.READ_MODEL for module in INLINE), openings_of(IntakeOpeningMade, InformantErased)),
         projections={
             "handling": (tip_handling.READ_MODEL,),
             "plan": (in_force.READ_MODEL, posts.READ_MODEL),

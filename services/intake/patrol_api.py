@@ -1,8 +1,13 @@
-"""Patrols by HTTP: planned, started, recorded, with the route as GPX; phones that were offline send one record later."""
+"""Patrols by HTTP: planned, started, recorded, with the route as GPX; phones that were offline send one record later.
+
+Whoever is bound to a village has the patrols of their own unit there. Another unit's is not there for them, planned or walked: a
+check that is seen coming surprises nobody, and next to a list of all patrols a hazard would tell that it came from a tip.
+"""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
@@ -57,6 +62,33 @@ def own_village(who: Actor, village: str | None) -> str | None:
     return village or who.village
 
 
+def own_unit(who: Actor, unit: str | None) -> str | None:
+    """`unit`, or that of a post bound to a village. Raises NotPermitted when such a post names another one."""
+    if who.village is None:
+        return unit
+    if unit not in (None, who.unit):
+        raise NotPermitted("another unit")
+    return who.unit
+
+
+def must_cover(who: Actor, line: Any) -> None:
+    """Raises NotFound for a patrol that is not there for this reader."""
+    if who.village is not None and (line["village"], line["unit"]) != (who.village, who.unit):
+        raise NotFound(line["patrol"])
+
+
+def told(who: Actor, line: Any) -> dict[str, Any]:
+    """A patrol's line. Why it was planned is not for a village: the office may have sent its unit after a tip."""
+    return dict(line) if who.village is None else {**line, "reason": None}
+
+
+def told_steps(who: Actor, done: Iterable[Any]) -> list[dict[str, Any]]:
+    """Its history; no reasons for a village, whoever gave them."""
+    if who.village is None:
+        return [dict(step) for step in done]
+    return [{**step, "facts": {k: v for k, v in step["facts"].items() if k != "reason"}} for step in done]
+
+
 def for_somebody(who: Actor) -> None:
     """A clerk keys a patrol in for whoever walked it. Raises NotPermitted when the token names nobody."""
     if who.post == "clerk" and who.on_behalf_of is None:
@@ -77,6 +109,7 @@ async def keep_route(request: Request, at: AtDoor, who: Annotated[Actor, Depends
 async def plan_patrol(body: PatrolPlan, response: Response, at: AtDoor, call: Planner) -> Accepted:
     """Plans a patrol."""
     own_village(call.who, body.village)
+    own_unit(call.who, body.unit)
     patrol = str(body.patrol or derived(call.command_id, "patrol"))
     command = PlanPatrol(patrol=patrol, **body.model_dump(exclude={"patrol"}))
     return accepted(await at.app.handle(command, call.cause), response)
@@ -86,23 +119,34 @@ async def plan_patrol(body: PatrolPlan, response: Response, at: AtDoor, call: Pl
 async def start_patrol(patrol: UUID, body: PatrolStart, response: Response, at: AtDoor, call: Patroller) -> Accepted:
     """Starts a planned patrol, or one that was not planned."""
     for_somebody(call.who)
-    facts = dict(body) | {"village": own_village(call.who, body.village)}
-    return accepted(await at.app.handle(StartPatrol(patrol=str(patrol), **facts), call.cause), response)
+    where = {"village": own_village(call.who, body.village), "unit": own_unit(call.who, body.unit)}
+    command = StartPatrol(patrol=str(patrol), **dict(body) | where)
+
+    async def seen() -> Command:
+        await _theirs_or_new(at, call.who, command.patrol)
+        return command
+
+    return accepted(await at.app.handle_made(seen, call.cause), response)
 
 
 @router.post("/patrols/{patrol}/record", status_code=201)
 async def record_patrol(patrol: UUID, body: PatrolRecord, response: Response, at: AtDoor, call: Patroller) -> Accepted:
     """Records a patrol under the id the phone chose, however late; it happened when it ended."""
     for_somebody(call.who)
-    facts = {name: value for name, value in body if name not in ("route_sha256", "gpx", "findings")}
-    command = RecordPatrol(
-        **facts | {"village": own_village(call.who, body.village)},
-        patrol=str(patrol),
-        occurred_at=body.ended_at,
-        findings=tuple(Found(**dict(f)) for f in body.findings),
-        route=await _route(at, body, f"patrol-{patrol}"),
-    )
-    return accepted(await at.app.handle(command, call.cause), response)
+    where = {"village": own_village(call.who, body.village), "unit": own_unit(call.who, body.unit)}
+    facts = {name: value for name, value in body if name not in ("route_sha256", "gpx", "findings")} | where
+
+    async def seen() -> Command:
+        await _theirs_or_new(at, call.who, str(patrol))
+        return RecordPatrol(
+            **facts,
+            patrol=str(patrol),
+            occurred_at=body.ended_at,
+            findings=tuple(Found(**dict(f)) for f in body.findings),
+            route=await _route(at, body, f"patrol-{patrol}"),
+        )
+
+    return accepted(await at.app.handle_made(seen, call.cause), response)
 
 
 async def _route(at: Door, body: PatrolRecord, stream_id: str) -> Route | None:
@@ -135,6 +179,8 @@ async def correct_patrol(patrol: UUID, body: Correction, response: Response, at:
     """Corrects one field of the record with a reason; `finding.2.violation` names a field of finding 2."""
     if body.field == "village":
         own_village(call.who, body.value.code)
+    if body.field == "unit":
+        own_unit(call.who, body.value.code)
     return await _do(CorrectPatrol(patrol=str(patrol), **dict(body)), response, at, call)
 
 
@@ -153,12 +199,19 @@ async def _do(command: CorrectPatrol | EnterPatrolInError, response: Response, a
 
 
 async def _visible(at: Door, who: Actor, patrol: str) -> asyncpg.Record:
-    """The patrol's line. Raises NotFound, also for a patrol of a village that is not the reader's."""
+    """The patrol's line. Raises NotFound, also for a patrol that is not there for this reader."""
     async with at.reading() as tx:
         row = await patrol_line.one(tx, patrol)
-    if who.village is not None and row["village"] != who.village:
-        raise NotFound(patrol)
+    must_cover(who, row)
     return row
+
+
+async def _theirs_or_new(at: Door, who: Actor, patrol: str) -> None:
+    """Raises NotFound for a patrol that is there, and not for this reader."""
+    async with at.reading() as tx:
+        row = await patrol_line.find(tx, patrol)
+    if row is not None:
+        must_cover(who, row)
 
 
 @router.get("/patrols")
@@ -171,13 +224,13 @@ async def list_patrols(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[PatrolLine]:
-    """Patrols, newest first; a post bound to a village sees its own alone. Raises NotPermitted when it asks for another's."""
+    """Patrols, newest first; a post bound to a village has its unit's alone. Raises NotPermitted when it asks for another's."""
     after = read_cursor(cursor, datetime, str)
-    filters = {"state": state, "village": own_village(who, village), "unit": unit}
+    filters = {"state": state, "village": own_village(who, village), "unit": own_unit(who, unit)}
     async with at.reading() as tx:
         rows = await patrol_line.page(tx, **filters, after=after, most=limit + 1)
     return page_of(
-        rows, limit, lambda row: PatrolLine.model_validate(dict(row)), lambda row: (row["at"], row["patrol"])
+        rows, limit, lambda row: PatrolLine.model_validate(told(who, row)), lambda row: (row["at"], row["patrol"])
     )
 
 
@@ -187,10 +240,10 @@ async def show_patrol(patrol: UUID, response: Response, at: AtDoor, who: Reader)
     row = await _visible(at, who, str(patrol))
     async with at.reading() as tx:
         rows = await patrol_finding.of_patrol(tx, str(patrol))
-        done = [dict(step) for step in await steps.of_stream(tx, f"patrol-{patrol}")]
+        done = told_steps(who, await steps.of_stream(tx, f"patrol-{patrol}"))
     found = [{name: value for name, value in line.items() if name != "patrol"} for line in rows]
     response.headers["ETag"] = etag(row["version"])
-    return PatrolPage.model_validate({**row, "found": found, "steps": done})
+    return PatrolPage.model_validate({**told(who, row), "found": found, "steps": done})
 
 
 @router.get("/patrols/{patrol}/route.gpx")

@@ -89,7 +89,7 @@ class RouteKept(BaseModel):
 
 
 class PatrolLine(BaseModel):
-    """state: planned | started | recorded | void; `findings` counts them."""
+    """state: planned | started | recorded | void; `findings` counts them; `reason`: None for a reader bound to a village."""
 
     patrol: str
     version: int

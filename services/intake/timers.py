@@ -1,6 +1,7 @@
 """Deadlines. `verify_by` stands in the tip's events and in the office's list; no timer keeps it.
 
-An approved erasure is due at once, and is done where the custodian's keys are. It closes what was asked for and not decided.
+An approved erasure is due at once, and is done where the custodian's keys are. It takes the reasons with it for which the tip was
+read, and closes what was asked for and not decided.
 """
 
 from services.intake.disclosure import CloseDisclosure
@@ -10,6 +11,7 @@ from services.intake.read_models.tip_line import ERASURE
 from services.intake.words import informant_of
 from shared.decider import Command
 from shared.identity.key_store import KeyStore
+from shared.opening import read_of
 from shared.sql import Tx
 from shared.timers import Due, Timers
 
@@ -23,8 +25,13 @@ def custodians(keys: KeyStore) -> Timers:
 
     @timers.on(ERASURE)
     async def erase(due: Due, look: Tx) -> list[Command]:
-        await keys.destroy((await informant_of(look, due.subject)).informant)
-        open_ = await disclosure_line.undecided(look, due.subject)
-        return [EraseInformant(tip=due.subject), *(CloseDisclosure(disclosure=each, erased=True) for each in open_)]
+        asked = await disclosure_line.of_tip(look, due.subject)
+        read = await read_of(look, [f"tip-{due.subject}", *(f"disclosure-{each}" for each in asked)])
+        for subject in ((await informant_of(look, due.subject)).informant, *read):
+            await keys.destroy(subject)
+        closed = [
+            CloseDisclosure(disclosure=d, erased=True) for d in await disclosure_line.undecided(look, due.subject)
+        ]
+        return [EraseInformant(tip=due.subject, openings=tuple(read)), *closed]
 
     return timers

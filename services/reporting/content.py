@@ -19,13 +19,22 @@ TIP_FIGURES = frozenset(
 )  # fmt: skip
 """Only the town reports on tips, whatever a plan's figure list says: a village must not learn of one."""
 
+PATROL_FIGURES = frozenset({"patrols", "patrols_without_finding", "patrol_findings", "live_findings"})
+
 LATE_FIGURE = "late_recorded"
 """Counts again, once an event, what the other figures of the report count and somebody entered late."""
 
 FIGURES = (
     TIP_FIGURES
-    | {"patrols", "patrols_without_finding", "patrol_findings", "live_findings", "sites_registered"}
-    | {"hazards_listed", "hazards_live", "hazards_recurred", "findings_attached", "three_fixes_ordered"}
+    | PATROL_FIGURES
+    | {
+        "sites_registered",
+        "hazards_listed",
+        "hazards_live",
+        "hazards_recurred",
+        "findings_attached",
+        "three_fixes_ordered",
+    }
     | {"extensions_granted", "extensions_refused", "became_overdue"}
     | {"hazards_completed", "hazards_rejected", "hazards_closed_out", LATE_FIGURE}
 )

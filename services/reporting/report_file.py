@@ -104,6 +104,7 @@ def counted_lines(plan: PlanTerms, sight: Sight, content: Content) -> dict[str, 
                 "late": sum(is_late(plan, cut_off_at, one) for one in f.events),
             }
             for f in content.figures
+            if sight.shows(f.figure, content.about.unit)
         ],
         "cut": list(content.cut) if sight.open else None,
         "sha256": content.sha256 if sight.open else None,

@@ -1,7 +1,8 @@
 """Who sees which reports, and how much of one. The only place where that is decided, for JSON and pages alike.
 
 open    the campaign's own posts, police, land bureau, auditor: every report, and the events behind each figure
-narrow  everybody else, above all whoever is bound to a village: the own unit's reports, and the town's once it is filed
+narrow  everybody else, above all whoever is bound to a village: the own unit's reports, and the town's once it is filed,
+        without its figures of tips and patrols
 
 The accused village must not learn that a tip began a hazard. A narrow reader gets of an event its day, its type and the
 hazard's number: no hour, no person, no id. Ids and cuts are kept back too, because an event's id is derived from what caused
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.reporting.content import TOWN
+from services.reporting.content import PATROL_FIGURES, TIP_FIGURES, TOWN
 from shared.decider import Actor
 from shared.plan.calendar import town_day
 
@@ -50,6 +51,11 @@ class Sight:
     def lists_events(self, line: Mapping[str, Any]) -> bool:
         """Whether a figure of the report opens: the town's lists hold tips and other villages' affairs."""
         return self.open or bool(self.unit and line["unit"] == self.unit)
+
+    def shows(self, figure: str, unit: str) -> bool:
+        """Whether the figure of that unit's report is told. In a week in which no patrol of the town found anything, a village's
+        hazard comes from a tip; so a narrow reader has neither the town's tips nor its patrols."""
+        return self.open or unit != TOWN or figure not in TIP_FIGURES | PATROL_FIGURES
 
     def event(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """One counted event, with its day in `on`."""

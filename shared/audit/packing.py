@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.audit.pack import Section, Source
 from shared.audit.pack_pages import told_of
@@ -11,6 +12,7 @@ from shared.audit.suggestion import suggested
 from shared.cosigning import load_policy
 from shared.files import Files
 from shared.identity import posts
+from shared.opening import for_a_pack
 from shared.service import Service
 from shared.sql import Tx
 
@@ -32,6 +34,10 @@ async def laid_out(sections: Sequence[Section], services: Sequence[Service]) -> 
     async with asked.pool.acquire() as connection:
         tx = Tx(connection)
         names = Names(await posts.names(tx), await asked.book.in_force(tx))
+    told = [
+        replace(each, events=tuple(replace(event, recorded=for_a_pack(event.recorded)) for event in each.events))
+        for each in sections
+    ]
     logs = zip((each.point.origin for each in sections), (each.settings for each in services), strict=True)
     policy = await suggested(logs)
-    return await asyncio.to_thread(lambda: Pack.of(sections, told_of(sections, names), policy))
+    return await asyncio.to_thread(lambda: Pack.of(sections, told_of(told, names), policy))

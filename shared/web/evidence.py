@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,9 +70,7 @@ def evidence_routes(service: Service) -> APIRouter:
         """Readings that are events: who was given what of this service, newest first."""
         before = read_cursor(cursor, datetime, str)
         rows = await _openings(service, limit + 1, before)
-        return page_of(
-            rows, limit, lambda row: OpeningLine.model_validate(dict(row)), lambda row: (row["made_at"], row["stream"])
-        )
+        return page_of(rows, limit, OpeningLine.model_validate, lambda row: (row["made_at"], row["stream"]))
 
     @router.get("/openings", include_in_schema=False)
     async def openings_page(
@@ -143,6 +140,7 @@ async def _pack(service: Service, about: Sequence[str], order: Order) -> Respons
     )
 
 
-async def _openings(service: Service, most: int, before: tuple[datetime, str] | None) -> list[asyncpg.Record]:
+async def _openings(service: Service, most: int, before: tuple[datetime, str] | None) -> list[dict[str, Any]]:
     async with service.pool.acquire() as connection:
-        return await opening.page(Tx(connection), most, before)
+        tx = Tx(connection)
+        return await opening.with_reasons(service.sealer, tx, await opening.page(tx, most, before))

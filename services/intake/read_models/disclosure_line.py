@@ -62,11 +62,8 @@ OPEN = _change("opened_at", "opened_by", state="opened")
 TRY = _change(tries=LINE.c.tries + 1)
 
 ONE = select(LINE).where(LINE.c.disclosure == bindparam("disclosure"))
-UNDECIDED = (
-    select(LINE.c.disclosure)
-    .where(LINE.c.tip == bindparam("tip"), LINE.c.state == "requested")
-    .order_by(LINE.c.disclosure)
-)
+OF_TIP = select(LINE.c.disclosure).where(LINE.c.tip == bindparam("tip")).order_by(LINE.c.disclosure)
+UNDECIDED = OF_TIP.where(LINE.c.state == "requested")
 # A person asks for their own; NULL lets everything through.
 NEWEST = (
     select(LINE)
@@ -114,6 +111,11 @@ async def one(tx: Tx, disclosure_id: str) -> asyncpg.Record:
     if row is None:
         raise NotFound(disclosure_id)
     return row
+
+
+async def of_tip(tx: Tx, tip_id: str) -> list[str]:
+    """Requests about this tip, however they ended."""
+    return [row["disclosure"] for row in await tx.all(OF_TIP, {"tip": tip_id})]
 
 
 async def undecided(tx: Tx, tip_id: str) -> list[str]:

@@ -169,10 +169,14 @@ async def page(
 
 async def one(tx: Tx, patrol_id: str) -> asyncpg.Record:
     """Raises NotFound."""
-    row = await tx.one(ONE, {"patrol": patrol_id})
+    row = await find(tx, patrol_id)
     if row is None:
         raise NotFound(patrol_id)
     return row
+
+
+async def find(tx: Tx, patrol_id: str) -> asyncpg.Record | None:
+    return await tx.one(ONE, {"patrol": patrol_id})
 
 
 READ_MODEL = ReadModel("patrol_line", tables=(LINE,), events=patrol.EVENTS, project=project)

@@ -11,3 +11,9 @@ from tests.support.services import Ground, Town, a_service
 async def town(ground: Ground) -> AsyncIterator[Town]:
     async with a_service(ground, "intake") as made:
         yield made
+
+
+@pytest.fixture
+async def own_town(ground: Ground) -> AsyncIterator[Town]:
+    async with a_service(ground, "intake") as made:
+        yield made

@@ -43,7 +43,9 @@ async def words(town: Town, tip: str) -> list[str | None]:
 
 async def subject_of(town: Town, tip: str) -> str:
     """The random id that stands for the informant."""
-    body = await intake(town).pool.fetchval("SELECT body FROM record.event WHERE stream_id = $1", f"tip-{tip}")
+    body = await intake(town).pool.fetchval(
+        "SELECT body FROM record.event WHERE stream_id = $1 AND version = 1", f"tip-{tip}"
+    )
     return str(read(body).event.informant)  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,94 @@
+"""Why somebody reads a tip may name the informant: it stands in no table and in no pack, and it goes with the informant."""
+
+from typing import Any
+
+from shared.backup.erasures import Erasures
+from shared.decider import Actor
+from shared.opening import record_opening
+from tests.integration.evidence.story import Told
+from tests.integration.evidence.trail import unpacked
+from tests.integration.intake.informants import CUSTODIAN, ERASE, LEADER, TIPS, asked, named_tip
+from tests.support.town import eventually
+
+NAMING = "核对钱满仓反映的情况"
+ABOUT_IT = "查一查是谁看过的钱满仓"
+FOR_COURT = "钱满仓身份查看合规性检查"
+STREAM = "SELECT stream_id FROM record.event WHERE event_id = $1"
+TABLES = """
+SELECT table_schema, table_name FROM information_schema.tables
+WHERE table_schema IN ('view', 'work', 'record') AND table_type = 'BASE TABLE'
+"""
+
+
+async def listed(story: Told) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await story.town.get("/intake/v1/openings", story.who("auditor"), limit=200))[
+        "items"
+    ]
+    return items
+
+
+async def on_the_page(story: Told) -> str:
+    return (await story.town.http.get("/intake/openings", headers={**story.who("auditor"), "Accept": "text/html"})).text
+
+
+async def opened_thrice(story: Told) -> str:
+    """A tip; read once itself, once by who asked for its informant, once by who read it. Each pack is looked through."""
+    _, tip = await named_tip(story.town)
+    disclosure = await asked(story.town, tip)
+    await story.town.settled()
+    packs = [await story.pack("intake", f"tip-{tip}", "police_officer", NAMING)]
+    packs.append(await story.pack("intake", f"disclosure-{disclosure}", "auditor", FOR_COURT))
+    (opening,) = [line["event_id"] for line in await listed(story) if line["about"] == [f"tip-{tip}"]]
+    stream = await story.town.services["intake"].pool.fetchval(STREAM, opening)
+    packs.append(await story.pack("intake", stream, "auditor", ABOUT_IT))
+    for pack in packs:
+        files = unpacked(pack)
+        assert "证据包中不写明".encode() in files["timeline.html"]
+        assert not [name for name, content in files.items() if "钱满仓".encode() in content]
+    return tip
+
+
+async def test_it_is_told_to_the_auditor_until_the_informant_is_erased(story: Told) -> None:
+    town, written = story.town, (NAMING, FOR_COURT, ABOUT_IT)
+    tip = await opened_thrice(story)
+    await story.pack("intake", f"patrol-{story.patrol}", "auditor", "另一件事的理由")
+    assert {line["reason"] for line in await listed(story)} >= {*written, "另一件事的理由"}
+    page = await on_the_page(story)
+    assert all(reason in page for reason in written)
+    for service in town.services.values():
+        for schema, table in await service.pool.fetch(TABLES):
+            held = str(await service.pool.fetch(f'SELECT t::text FROM {schema}."{table}" t'))
+            assert not [text for text in written if text in held], f"{service.name}: {schema}.{table}"
+
+    await town.post(f"{TIPS}/{tip}/erasure", ERASE, town.headers(**CUSTODIAN))
+    await town.post(f"{TIPS}/{tip}/erasure/approval", {}, town.headers(**LEADER))
+    await town.settled()
+
+    async def gone() -> bool:
+        return not {line["reason"] for line in await listed(story)} & {*written}
+
+    assert await eventually(gone, 10), "the office's process heard of it, and forgot the keys"
+    assert {line["reason"] for line in await listed(story)} >= {None, "另一件事的理由"}
+    page = await on_the_page(story)
+    assert not [reason for reason in written if reason in page] and "已封存" in page
+    assert (await town.get(f"{TIPS}/{tip}", town.headers("clerk")))["erasure"] == "erased"
+
+
+async def test_the_log_says_whose_keys_went_so_that_a_restored_key_store_forgets_them_too(story: Told) -> None:
+    town, service = story.town, story.town.services["intake"]
+    _, tip = await named_tip(town)
+    auditor = Actor("p-auditor-1", "auditor", "leading_group")
+    read, streams = [[f"patrol-{story.patrol}", f"tip-{tip}"]], []
+    for reason in (NAMING, ABOUT_IT):
+        made = await record_opening(service.app, kind="export", about=read[-1], reason=reason, actor=auditor)
+        streams.append(await service.pool.fetchval(STREAM, made))
+        read.append(streams[-1:])
+    await town.post(f"{TIPS}/{tip}/erasure", ERASE, town.headers(**CUSTODIAN))
+    await town.post(f"{TIPS}/{tip}/erasure/approval", {}, town.headers(**LEADER))
+    await town.settled()
+    found = Erasures()
+    for row in await service.pool.fetch("SELECT body FROM record.event"):
+        found.note(row["body"], "intake")
+    assert {*streams} <= found.subjects.keys()
+    service.sealer.keys.forget()
+    assert [line["reason"] for line in await listed(story) if line["about"] in read] == [None, None]
