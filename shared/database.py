@@ -111,6 +111,10 @@ async def _nothing_to_reset(_: asyncpg.Connection) -> None:
     """Settings and locks here last one transaction at most; asyncpg's own reset would cost a statement at every release."""
 
 
+IDLE = 15.0
+"""Seconds after which a connection that nobody needed is closed: each costs its server some megabytes."""
+
+
 async def open_pool(
     dsn: str, size: int, search_path: str = SEARCH_PATH, command_timeout: float = 30, **settings: str
 ) -> asyncpg.Pool:
@@ -119,6 +123,7 @@ async def open_pool(
         dsn,
         min_size=1,
         max_size=size,
+        max_inactive_connection_lifetime=IDLE,
         init=prepare_connection,
         reset=_nothing_to_reset,
         server_settings={"search_path": search_path, "application_name": "minewatch", **settings},

@@ -1,16 +1,44 @@
 """Files that events name by SHA-256: kept sealed, insert-only, in the service's own record."""
 
 import hashlib
+import json
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from shared.errors import NotFound
+from shared.contracts.registry import CONTRACTS
+from shared.errors import MinewatchError, NotFound
 from shared.sql import Tx
 
 PUT = """
 INSERT INTO record.file (sha256, stream_id, media_type, content) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING
 """
 GET = "SELECT stream_id, media_type, content FROM record.file WHERE sha256 = $1"
+
+
+class FileAltered(MinewatchError):
+    """这个文件的内容与记录的校验值不符，已被改动。请通知审计人员。
+    This file's bytes are not those that the record names: they were altered. Tell the auditor."""
+
+
+def names_in(value: object) -> set[str]:
+    """The SHA-256 of every file that an event's data names, however deep."""
+    if isinstance(value, dict):
+        return set().union(*({v} if k == "sha256" and isinstance(v, str) else names_in(v) for k, v in value.items()))
+    return set().union(*map(names_in, value)) if isinstance(value, list) else set()
+
+
+def kept_for(body: bytes) -> set[str]:
+    """The files that have to be kept for this event. Canonical bytes hold the name only where it is one."""
+    if b'"sha256":' not in body:
+        return set()
+    try:
+        told: Any = json.loads(body)
+    except ValueError:
+        return set()
+    if not isinstance(told, dict):
+        return set()
+    contract = CONTRACTS.types.get(told.get("type", ""))
+    return names_in(told.get("data")) if contract is None or contract.keeps_files else set()
 
 
 class ByteSealer(Protocol):
@@ -32,11 +60,13 @@ class Files:
         return sha256
 
     async def get(self, tx: Tx, sha256: str) -> tuple[str, bytes]:
-        """(media type, plain bytes). Raises NotFound when there is none or its key was destroyed."""
+        """(media type, plain bytes). Raises NotFound when there is none or its key was destroyed; FileAltered."""
         row = await tx.one(GET, (sha256,))
         content = await self.sealer.open_bytes(row["content"], row["stream_id"]) if row else None
         if row is None or content is None:
             raise NotFound(sha256)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise FileAltered(sha256)
         return row["media_type"], content
 
     async def stored(self, tx: Tx, sha256: str) -> bytes | None:

@@ -1,15 +1,17 @@
 """A town's living databases, verified: by signatures as far as they reach, and beside them by all that has to agree with the log.
 
 The bytes take the way of an export and are checked by the stand-alone verifier. What only a database has (rows beside the bytes,
-guards, inboxes, streams, read models) is compared with them. It is read in one moment each, so the town may run meanwhile.
+guards, files, inboxes, streams, read models) is compared with them. It is read in one moment each, so the town may run meanwhile.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from shared.audit import copies_held, models
-from shared.audit.own_bytes import Found, OwnBytes
+from shared.audit import guards, inboxes, models, on_nats, own_files
+from shared.audit.found import Found
+from shared.audit.own_bytes import OwnBytes
 from shared.checkpoints import newest
+from shared.files import Files
 from shared.replay import Progress
 from shared.service import Service
 from shared.sql import Tx
@@ -35,8 +37,8 @@ Kept = tuple[Checkpoint, Origin]
 
 
 async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], folder: Path) -> AsyncIterator[Found]:
-    """All that is not as it must be with the log and its stream. `kept`: checkpoints of this service that the verifying person
-    holds; `folder`: empty, for the bytes as files."""
+    """All that is not as it must be with the log, its files, its guards and its stream. `kept`: checkpoints of this service that
+    the verifying person holds; `folder`: empty, for the bytes as files."""
     async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         tx = Tx(connection)
         try:
@@ -59,6 +61,10 @@ async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], fo
         own = OwnBytes(folder / service.name, size, await _marks(tx, policy, kept))
         async for found in own.read(tx):
             yield found
+        async for found in own_files.faults(tx, Files(service.sealer), service.keys_pool, own.files):
+            yield found
+        async for found in guards.faults(tx, service.name):
+            yield found
     if note is not None and own.whole:
         (folder / service.name / "checkpoint").write_text(str(note), "utf-8")
         report = verify_export(folder / service.name, Wanted(policy, kept=tuple(kept), processes=1))
@@ -66,7 +72,7 @@ async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], fo
             for doubt in doubts.first:
                 yield Found(doubt.chinese, doubt.english, doubt.position)
     settings = service.settings
-    async for found in copies_held.stream(service.nc, settings.jurisdiction, service.name, service.pool, settings.keep):
+    async for found in on_nats.faults(service.nc, settings.jurisdiction, service.name, service.pool, settings.keep):
         yield found
 
 
@@ -82,7 +88,7 @@ async def verify_inboxes(services: Mapping[str, Service]) -> AsyncIterator[tuple
         for source, wanted in reader.card.consumes().items():
             if source in services:
                 own = services[source].pool
-                async for found in copies_held.inbox(source, own, reader.name, reader.pool, wanted):
+                async for found in inboxes.faults(source, own, reader.name, reader.pool, wanted):
                     yield source, found
 
 

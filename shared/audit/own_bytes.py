@@ -12,7 +12,9 @@ from typing import Any
 
 import asyncpg
 
+from shared.audit.found import Found
 from shared.contracts.envelope import leaf_of, moment
+from shared.files import kept_for
 from shared.proving import NotInLog, tile
 from shared.sql import Tx
 from shared.transparency import tiles, tree
@@ -31,36 +33,14 @@ WHERE NOT EXISTS (SELECT FROM record.log l WHERE l.event_id = e.event_id)
 ORDER BY e.ingest_id LIMIT 20
 """
 HEAD = "SELECT position, leaf, frontier, root FROM work.head"
-UNGUARDED = """
-SELECT t.tablename || '_' || kind AS guard FROM pg_tables t, unnest(ARRAY['rows', 'whole']) AS kind
-WHERE t.schemaname = 'record' AND NOT EXISTS (
-    SELECT FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
-    WHERE c.relnamespace = 'record'::regnamespace AND c.relname = t.tablename AND g.tgname = t.tablename || '_' || kind
-        AND g.tgenabled IN ('O', 'A') AND g.tgfoid = 'record.refuse()'::regprocedure)
-ORDER BY 1
-"""
-
-
-@dataclass(frozen=True)
-class Found:
-    """Something that is not as it must be. `position`: of the first event it is about, None for the whole."""
-
-    zh: str
-    en: str
-    position: int | None = None
-
-    def lines(self, service: str) -> Iterator[str]:
-        zh = f"第 {self.position} 号事件：" if self.position is not None else ""
-        en = f"event {self.position}: " if self.position is not None else ""
-        yield f"✗ 疑点 {service} {zh}{self.zh}"
-        yield f"  doubt {service}: {en}{self.en}"
 
 
 @dataclass
 class OwnBytes:
     """`folder`: where the first `size` events go, as files; `marks`: size -> the root that the log's key once signed for it.
 
-    Afterwards `whole`: whether every event had its bytes and its place; `ends`: the last position.
+    Afterwards `whole`: whether every event had its bytes and its place; `ends`: the last position; `files`: SHA-256 of each file
+    that has to be kept -> the first event that names it.
     """
 
     folder: Path
@@ -68,6 +48,7 @@ class OwnBytes:
     marks: Mapping[int, bytes]
     whole: bool = True
     ends: int = 0
+    files: dict[str, int] = field(default_factory=dict)
     _agreed: int = 0
     _entries: list[bytes] = field(default_factory=list)
     _leaves: list[bytes] = field(default_factory=list)
@@ -130,6 +111,8 @@ class OwnBytes:
         if not leaf_of(body) == row["leaf"] == row["said"]:
             yield "内容与编号时的散列值不符：已被改动", "its bytes are not those that were numbered: they were altered"
         yield from _told(row, body)
+        for sha256 in kept_for(body):
+            self.files.setdefault(sha256, self.ends)
         if not self.whole:
             return
         _, self._frontier = tree.extend(row["position"] - 1, self._frontier, [leaf_of(body)])
@@ -165,8 +148,6 @@ class OwnBytes:
             and (head["root"], head["frontier"]) != (tree.root(self._frontier), tree.pack(self._frontier))
         ):
             yield Found("日志头的树根与事件不符", "the head's root is not that of the events")
-        for row in await tx.all(UNGUARDED):
-            yield Found(f"保护触发器 {row['guard']} 被停用或删除", f"the guard {row['guard']} is off or gone")
 
     async def _nodes(self, tx: Tx) -> None:
         for level, index, width in tiles.of_tree(self.size):

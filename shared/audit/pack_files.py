@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.contracts.event import Event
 from shared.errors import NotFound
-from shared.files import Files
+from shared.files import Files, names_in
 from shared.sql import Tx
 
 
@@ -24,22 +24,9 @@ class KeptFile:
 
 async def files_of(files: Files, tx: Tx, events: Iterable[Event]) -> list[KeptFile]:
     """By SHA-256. What names a file that is not kept here, as a plan's, is passed over."""
-    named = sorted(set().union(*map(_named, events)))
+    named = sorted(set().union(*(names_in(event.model_dump(mode="json", exclude_none=True)) for event in events)))
     found = [await _kept(files, tx, sha256) for sha256 in named]
     return [each for each in found if each is not None]
-
-
-def _named(event: Event) -> set[str]:
-    """However deep they stand."""
-
-    def found(value: object) -> set[str]:
-        if isinstance(value, dict):
-            return set().union(*({v} if k == "sha256" and isinstance(v, str) else found(v) for k, v in value.items()))
-        if isinstance(value, list):
-            return set().union(*map(found, value))
-        return set()
-
-    return found(event.model_dump(mode="json", exclude_none=True))
 
 
 async def _kept(files: Files, tx: Tx, sha256: str) -> KeptFile | None:

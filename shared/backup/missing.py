@@ -35,6 +35,11 @@ class Lack:
         """Up to where the log is known to have gone."""
         return max(self.known or 0, self.part.position, *self.facts, 0)
 
+    @property
+    def shown(self) -> bool:
+        """Whether somebody else's word stands for any of it. A log without events needs none."""
+        return self.proven > 0 or self.part.position == 0
+
     def lines(self, most: int | None = None) -> Iterator[str]:
         """For people; at most `most` facts one by one."""
         at, part = self.part.position, self.part
@@ -42,7 +47,9 @@ class Lack:
         yield f"{self.service}: the backup ends at position {at} of {self.end} (recorded until {until})" + (
             f"; {self.end - at} facts are missing" if self.end > at else "; nothing is known to be missing"
         )
-        if self.known is None:
+        if not self.shown:
+            yield f"  UNPROVEN: no checkpoint shows that these {at} events are those that were recorded, or what came after them"
+        elif self.known is None:
             yield "  compared with no witnessed checkpoint: what came after the backup is not known"
         elif self.proven < at:
             yield f"  proven by witnesses up to position {self.proven}; newer than that: {_range(self.proven + 1, at)}"

@@ -13,6 +13,7 @@ from shared.backup.key_rows import KeyFile
 from shared.backup.logs import Log, Row, Walked
 from shared.backup.manifest import KEYS, BackupRefused, Doubt, Manifest, file_of
 from shared.backup.rows import octets, rows, text
+from shared.files import kept_for
 from shared.replay import Progress
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import Key, Note, NoteRefused
@@ -69,9 +70,11 @@ def verify(
         witnessed = reading.witnessed(service, policy) if policy is not None else None
         wanted = sizes.get(service, frozenset()) | ({witnessed.checkpoint.size} if witnessed else frozenset())
         log = reading.log(service, wanted)
+        named: set[str] = set()
 
-        def seen(body: bytes, service: str = service) -> None:
+        def seen(body: bytes, service: str = service, named: set[str] = named) -> None:
             found.erasures.note(body, f"the log of {service} in {folder}")
+            named |= kept_for(body)
 
         def moved(at: int, service: str = service, end: int = part.position) -> None:
             if at % 1000 == 0 or at == end:
@@ -84,6 +87,8 @@ def verify(
             if said.origin != part.origin or walked.roots.get(said.size) != said.root:
                 raise Doubt(f"{service}: the first {said.size} events are not those that the witnesses signed")
             found.witnessed[service] = witnessed
+        if lost := named - reading.files(service):
+            raise Doubt(f"{service}: the file {min(lost)}, which its events name, is not there")
         for source, body in reading.received(service):
             found.erasures.note(body, f"what {service} received of {source} in {folder}")
     if KEYS in manifest.files:
@@ -167,9 +172,13 @@ class _Reading:
                 yield reader, int(text(row["position"])), octets(row["body"])
 
     def received(self, service: str) -> Iterator[tuple[str, bytes]]:
-        """(source, body) of everything that was received; also checks the service's files. Raises Doubt."""
+        """(source, body) of everything that was received."""
         for row in self._rows(service, "record.inbox"):
             yield text(row["source"]), octets(row["body"])
+
+    def files(self, service: str) -> set[str]:
+        """SHA-256 of each that is there; the content is sealed, and whoever opens it sees whether it fits."""
+        return {text(row["sha256"]) for row in self._rows(service, "record.file")}
 
     def witnessed(self, service: str, policy: Policy) -> Witnessed | None:
         """The newest checkpoint of the present lineage that meets the policy. Raises Doubt for a signature that does not fit."""

@@ -33,6 +33,9 @@ from shared.settings import SERVICES
     "--checkpoint", "checkpoints", type=FILE, multiple=True, help="the newest witnessed one of a log, from elsewhere"
 )
 @click.option(
+    "--unproven", is_flag=True, help="go on although no checkpoint proves the backup: it may be anybody's work"
+)
+@click.option(
     "--also",
     multiple=True,
     metavar="PLACE",
@@ -52,6 +55,7 @@ def restore(
     without_keys: bool,
     policy: Path | None,
     checkpoints: tuple[Path, ...],
+    unproven: bool,
     also: tuple[str, ...],
     report: Path | None,
     new_lineage: bool,
@@ -70,7 +74,7 @@ def restore(
     if keys is not None and without_keys:
         raise click.UsageError("--without-keys leaves out what --keys gives")
     points: Points = context.obj or no_points
-    asked = Asked(folder, services, keys, without_keys, policy, checkpoints, also, report, points)
+    asked = Asked(folder, services, keys, without_keys, policy, checkpoints, also, report, unproven, points)
     asyncio.run(into_environment(asked) if data is None else into_folder(asked, data, secrets))
 
 

@@ -45,11 +45,13 @@ class Asked:
     checkpoints: tuple[Path, ...]
     also: tuple[str, ...]
     report: Path | None
+    unproven: bool = False
     points: Points = no_points
 
 
 async def _proven(asked: Asked, services: Sequence[str], live: dict[str, str]) -> Proven:
-    """Says what is missing, before anything is written. Raises BackupRefused; leaves with 1 at a doubt."""
+    """Says what is missing, before anything is written. Raises BackupRefused, for what nothing proves too; leaves with 1 at a
+    doubt."""
     try:
         async with _standing(asked.also) as also:
             with bars("verifies") as progress:
@@ -74,6 +76,12 @@ async def _proven(asked: Asked, services: Sequence[str], live: dict[str, str]) -
             click.echo(line)
     if asked.report is not None:
         asked.report.write_text("".join(f"{line}\n" for lack in proven.lacks for line in lack.lines()), "utf-8")
+    unproven = [lack.service for lack in proven.lacks if not lack.shown]
+    if unproven and not asked.unproven:
+        raise BackupRefused(
+            f"nothing shows that what is in the backup was recorded by {', '.join(unproven)}: anybody may have made it up. "
+            "Give --policy whose signatures count, and --checkpoint from elsewhere; or --unproven to go on all the same"
+        )
     return proven
 
 

@@ -69,11 +69,15 @@ class Part(BaseModel):
 
 
 class Event(BaseModel):
-    """One fact. Subclasses set `type` to `<service>.<aggregate>.<past participle>.v<n>`."""
+    """One fact. Subclasses set `type` to `<service>.<aggregate>.<past participle>.v<n>`.
+
+    `keeps_files`: a file that its data names by `sha256` is kept beside the record.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: ClassVar[str]
+    keeps_files: ClassVar[bool] = True
 
     @classmethod
     def text_fields(cls) -> Iterator[tuple[str, Any]]:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from shared.audit.found import Found
 from shared.audit.live import verify_inboxes
 from shared.stream import connect, stream_name
-from tests.support.attacks import Ground, attacked, cut, says
+from tests.support.attacks import Attacked, Ground, attacked, cut, says
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,6 +56,54 @@ async def test_an_end_that_others_have_received(ground: Ground) -> None:
                 "its end was cut off",
                 size + 1,
             )
+
+
+async def beside(ground: Ground, reader: Attacked) -> list[Found]:
+    async with reader.opened() as there, attacked(ground, "cases") as source, source.opened() as own:
+        return [each async for _, each in verify_inboxes({"reporting": there, "cases": own})]
+
+
+async def test_facts_hidden_by_a_restore_that_never_was(ground: Ground) -> None:
+    """And every read model built anew without them, by what the town itself runs."""
+    async with attacked(ground, "reporting") as at:
+        await at.run(
+            "INSERT INTO record.forgotten (source, lineage, shared) SELECT source, lineage, 50 FROM work.mark "
+            "WHERE follower = 'receiver' AND source = 'cases'"
+        )
+        async with at.opened() as service:
+            await service.rebuild()
+        assert await at.found_in_read_models() == []
+        says(await beside(ground, at), "reporting hides what came after 50", 51)
+
+
+async def test_a_mark_that_was_taken_away(ground: Ground) -> None:
+    """With it went the comparison, whatever the inbox held."""
+    async with attacked(ground, "reporting") as at:
+        await at.run("UPDATE record.inbox SET body = body || ' ' WHERE source = 'cases'")
+        await at.run("DELETE FROM work.mark WHERE follower = 'receiver' AND source = 'cases'")
+        (found,) = await beside(ground, at)
+    says([found], "reporting has no mark of how far it received")
+
+
+async def test_a_forged_copy_under_a_name_of_its_own(ground: Ground) -> None:
+    """Beside what was received stands another with the same number, and it counts as well."""
+    async with attacked(ground, "reporting") as at:
+        place = await at.value("SELECT min(position) FROM record.inbox WHERE source = 'cases'")
+        await at.run(
+            "INSERT INTO record.inbox SELECT source, '00000000-0000-4000-8000-000000000000', position, type, body "
+            "FROM record.inbox WHERE source = 'cases' AND position = $1",
+            place,
+        )
+        says(await beside(ground, at), "reporting counts it twice", place)
+
+
+async def test_a_copy_that_is_passed_by_for_its_type(ground: Ground) -> None:
+    async with attacked(ground, "reporting") as at:
+        place = await at.value("SELECT min(position) FROM record.inbox WHERE source = 'cases'")
+        await at.run(
+            "UPDATE record.inbox SET type = 'cases.nothing.happened.v1' WHERE source = 'cases' AND position = $1", place
+        )
+        says(await beside(ground, at), "under another type than its bytes say", place)
 
 
 def shortened(bodies: list[bytes]) -> list[bytes | None]:

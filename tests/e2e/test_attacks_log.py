@@ -132,17 +132,65 @@ async def test_everything_was_deleted(ground: Ground) -> None:
         says(await at.found(), "the log ends at 0: its end was cut off", 1)
 
 
-async def test_a_guard_that_was_switched_off(ground: Ground) -> None:
-    async with attacked(ground, "cases") as at:
-        await at.run("ALTER TABLE record.event DISABLE TRIGGER event_rows")
-        says(await at.found(), "the guard event_rows is off or gone")
+HOLLOW = "CREATE OR REPLACE FUNCTION record.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'"
+GUARDS = {
+    "switched_off": ("ALTER TABLE record.event DISABLE TRIGGER event_rows", "the guard event_rows is off or gone"),
+    "of_another_function": (
+        "CREATE FUNCTION record.allow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+        "CREATE OR REPLACE TRIGGER event_rows BEFORE UPDATE OR DELETE ON record.event FOR EACH ROW "
+        "EXECUTE FUNCTION record.allow()",
+        "the guard event_rows is another than it was made",
+    ),
+    "hollowed_out": (HOLLOW, "the function record.refuse is another than it was made"),
+    "on_no_condition": (
+        "CREATE OR REPLACE TRIGGER event_rows BEFORE UPDATE OR DELETE ON record.event FOR EACH ROW WHEN (false) "
+        "EXECUTE FUNCTION record.refuse()",
+        "the guard event_rows is another than it was made",
+    ),
+    "against_updates_alone": (
+        "CREATE OR REPLACE TRIGGER event_rows BEFORE UPDATE ON record.event FOR EACH ROW EXECUTE FUNCTION record.refuse()",
+        "the guard event_rows is another than it was made",
+    ),
+    "by_the_way": (
+        "GRANT UPDATE, TRIGGER ON record.event TO cases_app",
+        "cases_app may UPDATE in record.event, and must not",
+    ),
+    "altogether": (
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$",
+        "no guard need act",
+    ),
+}
 
 
-async def test_a_guard_that_guards_no_more(ground: Ground) -> None:
+@pytest.mark.parametrize("how", GUARDS)
+async def test_a_guard_that_guards_no_more(ground: Ground, how: str) -> None:
+    """All else is as it was: the record is to be altered later."""
+    change, words = GUARDS[how]
     async with attacked(ground, "cases") as at:
-        await at.run("""
-            CREATE FUNCTION record.allow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
-            DROP TRIGGER event_rows ON record.event;
-            CREATE TRIGGER event_rows BEFORE UPDATE ON record.event FOR EACH ROW EXECUTE FUNCTION record.allow();
-        """)
-        says(await at.found(), "the guard event_rows is off or gone")
+        await at.run(change)
+        says(await at.found(), words)
+
+
+EXCHANGED = """
+WITH two AS (SELECT sha256, row_number() OVER (ORDER BY sha256) AS n, stream_id, content FROM record.file LIMIT 2)
+UPDATE record.file f SET content = o.content, stream_id = o.stream_id FROM two t JOIN two o ON o.n <> t.n
+WHERE f.sha256 = t.sha256
+"""
+
+
+async def test_two_routes_that_changed_places(ground: Ground) -> None:
+    """Each opens, sealed for the patrol that now stands beside it."""
+    async with attacked(ground, "intake") as at:
+        both = await at.value("SELECT array_agg(sha256) FROM (SELECT sha256 FROM record.file ORDER BY 1 LIMIT 2)")
+        await at.run(EXCHANGED)
+        found = await at.found()
+    for sha256 in both:
+        says(found, f"the file {sha256} holds other bytes")
+    assert len(found) == 2
+
+
+async def test_a_route_that_was_deleted(ground: Ground) -> None:
+    async with attacked(ground, "intake") as at:
+        gone = await at.value("SELECT min(sha256) FROM record.file")
+        await at.run("DELETE FROM record.file WHERE sha256 = $1", gone)
+        says(await at.found(), f"the file {gone} is gone")

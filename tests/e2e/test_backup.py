@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from shared.backup.manifest import KEYS, Manifest
-from shared.settings import Settings
+from shared.settings import SERVICES, Settings
 from tests.support.attacked_town import ground_at, policy_text, witnessed
 from tests.support.attacks import Attacked, Ground
 from tests.support.commands import Said, command, environment_of
@@ -18,6 +18,12 @@ from tests.support.servers import NatsAddress
 from tests.support.town import Town, a_town, eventually, well
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+
+
+async def all_witnessed(folder: Path) -> bool:
+    """To the last event of each log; the town writes its logs' keys into the policy as they begin."""
+    ground = await ground_at(folder)
+    return None not in [await witnessed(ground, name) for name in SERVICES]
 
 
 async def minewatch(*words: object) -> Said:
@@ -46,6 +52,9 @@ async def test_a_town_is_backed_up_while_it_runs_and_made_anew_elsewhere(
     running_town: Town, folder: Path, tmp_path: Path
 ) -> None:
     receipt = (await running_town.post("/intake/v1/public/tips", {"words": "夜里有车拉煤"}))["receipt"]
+    await well(running_town)
+    await eventually(lambda: all_witnessed(running_town.folder))
+    (policy := tmp_path / "policy").write_text(policy_text(running_town.folder), "utf-8")
     backup, keys, secrets = tmp_path / "backup", tmp_path / "keys.gz", running_town.folder / "keys"
     taken = await minewatch("backup", "--to", backup, "--keys-to", keys, "--data", running_town.folder)
     assert taken.code == 0, taken.text
@@ -55,7 +64,9 @@ async def test_a_town_is_backed_up_while_it_runs_and_made_anew_elsewhere(
     await running_town.post("/intake/v1/public/tips", {"words": "备份之后"})
     await well(running_town)
     words = ("--from", backup, "--data", folder, "--secrets", secrets, "--keys", keys, "--also", running_town.folder)
-    restored = await minewatch("restore", *words)
+    refused = await minewatch("restore", *words)
+    assert (refused.code, "anybody may have made it up" in refused.text) == (2, True), refused.text
+    restored = await minewatch("restore", *words, "--policy", policy)
     assert restored.code == 0, restored.text
     assert "  intake.tip.received.v1  " in restored.text and "stands in the stream of intake" in restored.text
     end = Manifest.read(backup).services["intake"].position

@@ -23,8 +23,8 @@ import nats.js.errors
 import rfc8785
 
 from services.together import DESCRIBE
+from shared.audit.found import Found
 from shared.audit.live import verify_live, verify_read_models
-from shared.audit.own_bytes import Found
 from shared.clock import SystemClock
 from shared.contracts.envelope import leaf_of
 from shared.service import Service

@@ -22,6 +22,7 @@ class CampaignAdopted(Event):
     """A plan file came into force. `sha256` is of the file's bytes; who obeys must hold that very file."""
 
     type = "cases.campaign.adopted.v1"
+    keeps_files = False
     plan: Code
     version: Id
     sha256: Id

@@ -75,13 +75,29 @@ def secrets(folder: Path) -> Path:
 
 
 def test_a_new_town_wants_an_empty_folder_its_secrets_and_its_keys(taken: Path, town: BackedUp, tmp_path: Path) -> None:
-    words = ("restore", "--from", taken, "--data", tmp_path / "new")
+    words = ("restore", "--from", taken, "--data", tmp_path / "new", "--unproven")
     assert "give --secrets DIR" in refused(*words)
     assert "--without-keys" in refused(*words, "--secrets", secrets(tmp_path))
     assert "is not empty" in refused("restore", "--from", taken, "--data", tmp_path, "--secrets", tmp_path / "keys")
     (newest,) = town.folder.glob(f"intake-{Manifest.read(taken).services['intake'].position + 3}.checkpoint")
     assert "without --policy" in refused(*words, "--secrets", tmp_path / "keys", "--checkpoint", newest)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["keys"]
+
+
+def test_what_nobody_vouches_for_is_refused_unless_that_is_asked_for(
+    taken: Path, town: BackedUp, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A forger makes all of it fit but the witnesses' signatures; without a policy, and with one that nothing meets."""
+    words = ["restore", "--from", taken, "--keys", town.folder / "commands-keys.gz"]
+    ends = {name: part.position for name, part in Manifest.read(taken).services.items()}
+    unproven = [name for name in SERVICES if ends[name]]
+    for policy, of in (([], unproven), (["--policy", town.folder / "policy"], [n for n in unproven if n != "intake"])):
+        result = said(*words, *policy, **environment)
+        assert f"was recorded by {', '.join(of)}: anybody may have made it up" in str(result.exception)
+        assert isinstance(result.exception, BackupRefused) and "--unproven" in str(result.exception)
+        assert result.output.count("  UNPROVEN: no checkpoint shows that these") == len(of)
+    new = ("--data", tmp_path / "new", "--secrets", secrets(tmp_path))
+    assert "anybody may have made it up" in refused(*words, *new) and not (tmp_path / "new").exists()
 
 
 def test_one_way_or_the_other(tmp_path: Path) -> None:
@@ -95,7 +111,13 @@ def test_an_empty_server_gets_the_town_and_is_told_what_is_missing(
     """Nothing else stands but a checkpoint that a witness keeps; the witnesses signed an earlier one, too."""
     end = Manifest.read(taken).services["intake"].position
     words = ["restore", "--from", taken, "--keys", town.folder / "commands-keys.gz", "--policy", town.folder / "policy"]
-    words += ["--checkpoint", town.folder / f"intake-{end + 3}.checkpoint", "--report", tmp_path / "report"]
+    words += [
+        "--unproven",
+        "--checkpoint",
+        town.folder / f"intake-{end + 3}.checkpoint",
+        "--report",
+        tmp_path / "report",
+    ]
     restored = said(*words, **environment)
     assert restored.exit_code == 0, restored.output
     assert f"intake: the backup ends at position {end} of {end + 3} (" in restored.output

@@ -48,7 +48,7 @@ class Taken:
 
     @property
     def words(self) -> tuple[object, ...]:
-        return ("restore", "--from", self.backup)
+        return ("restore", "--from", self.backup, "--unproven")
 
     async def sound(self, server: str, lineages: int = 2) -> None:
         """What stands on the server is all of the backup, once, and without the key of whoever was erased."""
@@ -178,13 +178,13 @@ async def test_one_database_alone_begins_again_and_the_others_live_on(
     )
     await keys.close()
     for point in ("erased again", "intake filled"):
-        words = ("restore", "intake", "--from", taken.backup, "--also", taken.newer)
+        words = (*taken.words, "intake", "--also", taken.newer)
         said = await dying(f"restore: {point}", words, tmp_path, environment)
         assert said.code == -9, said.text
         await left_alone(server)
         assert await halves(server) == {"intake"}
     await opened(taken, server, "cases")
-    said = await dying(None, ("restore", "intake", "--from", taken.backup), tmp_path, environment)
+    said = await dying(None, (*taken.words, "intake"), tmp_path, environment)
     assert said.code == 0, said.text
     await taken.sound(server.superuser_dsn)
 
@@ -228,6 +228,7 @@ async def test_a_town_gets_its_name_last_and_until_then_nothing_starts_in_its_pl
         "restore",
         "--from",
         backup,
+        "--unproven",
         "--data",
         data,
         "--secrets",

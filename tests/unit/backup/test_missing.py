@@ -177,5 +177,12 @@ def test_an_event_that_waits_for_a_number_is_not_called_lost() -> None:
     at = walked(10)
     at.waiting.add("id-11")
     lines = list(lack("cases", backup(10), at, None, None, facts([11, 12])).lines())
-    assert lines[1] == "  compared with no witnessed checkpoint: what came after the backup is not known"
+    assert lines[1].startswith("  UNPROVEN: no checkpoint shows that these 10 events are those that were recorded")
     assert lines[3].endswith("and is here without a number") and not lines[4].endswith("number")
+
+
+def test_whether_anybody_elses_word_stands_for_it(tmp_path: Path) -> None:
+    assert not compared(10, None).shown
+    assert compared(10, None, inside(signed(8))).shown and compared(10, known(tmp_path, signed(7))).shown
+    empty = lack("cases", backup(0), replace(walked(1), position=0), None, None, {})
+    assert empty.shown and not any("UNPROVEN" in line for line in empty.lines())

@@ -1,4 +1,4 @@
-"""Copies of a service's events that others hold, against its log: inboxes of services that read it, and its stream on NATS."""
+"""A service's stream on NATS, against its log."""
 
 from collections.abc import AsyncIterator
 
@@ -7,65 +7,21 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from shared.audit.own_bytes import Found
+from shared.audit.found import Found
 from shared.contracts.envelope import leaf_of
 from shared.stream import stream_name
 
-PAGE = 5000
 MOST_NAMED = 20
 SECONDS = 3.0
 """Without a further message the stream is taken to hold no more."""
 
 LOG = """
-SELECT l.position, e.body, e.type FROM record.log l JOIN record.event e USING (event_id)
+SELECT l.position, e.body FROM record.log l JOIN record.event e USING (event_id)
 WHERE l.position > $1 AND l.position <= $2
 """
-LINEAGE = "SELECT lineage, position FROM work.head"
-MARK = "SELECT position FROM work.mark WHERE follower = 'receiver' AND source = $1 AND lineage = $2"
-INBOX = "SELECT position, body FROM record.inbox WHERE source = $1 AND position > $2 AND position <= $3"
 
 
-async def inbox(
-    source: str, own: asyncpg.Pool, reader: str, there: asyncpg.Pool, wanted: frozenset[str]
-) -> AsyncIterator[Found]:
-    """What `reader` received of `source`, up to its mark, against the log `own`."""
-    head = await own.fetchrow(LINEAGE)
-    assert head is not None
-    mark = await there.fetchval(MARK, source, head["lineage"])
-    if mark is None:
-        return
-    if mark > head["position"]:
-        yield Found(
-            f"{reader} 已收到第 {mark} 号事件，日志却只到 {head['position']}：尾部被删去",
-            f"{reader} has received event {mark}, and the log ends at {head['position']}: its end was cut off",
-            head["position"] + 1,
-        )
-    named = 0
-    for begin in range(0, min(mark, head["position"]), PAGE):
-        end = min(begin + PAGE, mark, head["position"])
-        log = {row["position"]: (row["body"], row["type"]) for row in await own.fetch(LOG, begin, end)}
-        held = {row["position"]: row["body"] for row in await there.fetch(INBOX, source, begin, end)}
-        for position in range(begin + 1, end + 1):
-            body, type_ = log.get(position, (None, None))
-            if position in held and held[position] != body:
-                named += 1
-                yield Found(
-                    f"{reader} 收到的是另一内容：二者必有一个被改动",
-                    f"{reader} received other bytes: one of the two was altered",
-                    position,
-                )
-            elif position not in held and type_ in wanted:
-                named += 1
-                yield Found(
-                    f"{reader} 应已收到，收件箱里却没有",
-                    f"{reader} must have received it and does not have it",
-                    position,
-                )
-            if named == MOST_NAMED:
-                return
-
-
-async def stream(
+async def faults(
     nc: Client, jurisdiction: str, service: str, pool: asyncpg.Pool, keep: int | None
 ) -> AsyncIterator[Found]:
     """What stands on NATS, against the log. `keep`: how many messages the stream holds, None for all."""

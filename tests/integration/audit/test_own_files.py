@@ -1,0 +1,129 @@
+"""Files that events name: exchanged, emptied or deleted, they are neither given out nor left unnamed; an erasure is no fault."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from shared.audit.own_files import faults
+from shared.errors import NotFound
+from shared.files import FileAltered, Files, kept_for
+from shared.sql import Tx
+from tests.support.services import Ground, Town, a_service
+
+GPX = """<?xml version="1.0"?>
+<gpx version="1.1" creator="phone" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
+<trkpt lat="37.9000000" lon="112.1000000"/><trkpt lat="37.90{n}0000" lon="112.1010000"/>
+</trkseg></trk></gpx>"""
+EXCHANGED = """
+UPDATE record.file f SET content = o.content, stream_id = o.stream_id FROM record.file o WHERE f.sha256 <> o.sha256
+"""
+SPOILED = "UPDATE record.file SET content = overlay(content PLACING '\\x00ff'::bytea FROM 60)"
+OF_NO_KEY = (
+    "UPDATE record.file SET content = overlay(content PLACING convert_to(gen_random_uuid()::text, 'UTF8') FROM 1)"
+)
+NO_UUID = "UPDATE record.file SET content = overlay(content PLACING '\\xff'::bytea FROM 1)"
+
+
+ERASE = "UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = now() WHERE subject = '{stream}'"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Two patrols, each with its route; `routes`: their files' SHA-256."""
+
+    ground: Ground
+    town: Town
+    routes: tuple[str, ...]
+
+    async def forced(self, sql: str, of_keys: bool = False) -> None:
+        """As superuser, past every trigger. What this process remembers of keys is forgotten."""
+        service = self.town.services["intake"]
+        dsn = service.settings.keys_dsn if of_keys else service.settings.app_dsn
+        await self.ground.templates.run(f"SET session_replication_role = replica; {sql}", dsn.rsplit("/", 1)[1])
+        service.sealer.keys.forget()
+
+    async def found(self) -> set[tuple[str, str]]:
+        """(which file, in what words)."""
+        service = self.town.services["intake"]
+        bodies = [row[0] for row in await service.pool.fetch("SELECT body FROM record.event ORDER BY ingest_id")]
+        named = {sha256: nth for nth, body in enumerate(bodies, 1) for sha256 in kept_for(body)}
+        assert set(named) == set(self.routes)
+        async with service.pool.acquire() as connection:
+            said = faults(Tx(connection), Files(service.sealer), service.keys_pool, named)
+            words = [each.en.removeprefix("the file ").partition(" ") async for each in said]
+        return {(sha256, what) for sha256, _, what in words}
+
+    async def opens(self, sha256: str) -> None:
+        service = self.town.services["intake"]
+        async with service.pool.acquire() as connection:
+            await Files(service.sealer).get(Tx(connection), sha256)
+
+
+@pytest.fixture
+async def kept(ground: Ground) -> AsyncIterator[Kept]:
+    async with a_service(ground, "intake") as town:
+        for nth in (1, 2):
+            record = {
+                "village": "140181101207",
+                "unit": "dulan",
+                "patrol_class": town.plan.codes("patrol_class")[0],
+                "started_at": "2018-01-22T08:00:00+08:00",
+                "ended_at": "2018-01-22T08:30:00+08:00",
+                "members": ["p-village_head-dulan"],
+                "gpx": GPX.replace("{n}", str(nth)),
+                "no_finding": True,
+                "handling": town.plan.codes("handling")[0],
+            }
+            await town.post(f"/intake/v1/patrols/{uuid4()}/record", record, town.headers("village_head", "dulan"))
+        await town.settled()
+        rows = await town.services["intake"].pool.fetch("SELECT sha256 FROM record.file ORDER BY 1")
+        yield Kept(ground, town, tuple(row[0] for row in rows))
+
+
+async def test_files_as_they_were_kept_are_no_fault(kept: Kept) -> None:
+    assert len(kept.routes) == 2 and await kept.found() == set()
+
+
+async def test_two_that_changed_places_are_named_and_not_given_out(kept: Kept) -> None:
+    """Each opens: it is sealed for the stream that stands beside it."""
+    await kept.forced(EXCHANGED)
+    assert await kept.found() == {(route, "holds other bytes") for route in kept.routes}
+    for route in kept.routes:
+        with pytest.raises(FileAltered, match=route):
+            await kept.opens(route)
+    patrol = await kept.town.services["intake"].pool.fetchval(
+        "SELECT max(stream_id) FROM record.event WHERE type LIKE '%recorded%'"
+    )
+    path = f"/intake/v1/patrols/{patrol.removeprefix('patrol-')}/route.gpx"
+    answer = await kept.town.http.get(path, headers=kept.town.headers("village_head", "dulan"))
+    assert answer.status_code == 500 and "已被改动" in answer.text
+
+
+@pytest.mark.parametrize("change", [SPOILED, OF_NO_KEY, NO_UUID], ids=["spoiled", "of a key that never was", "of none"])
+async def test_what_does_not_open_is_named(kept: Kept, change: str) -> None:
+    await kept.forced(f"{change} WHERE sha256 = '{kept.routes[0]}'")
+    ((route, words),) = await kept.found()
+    assert route == kept.routes[0] and words.startswith("does not open, and no key of it was destroyed")
+
+
+async def test_one_that_was_deleted_is_named(kept: Kept) -> None:
+    await kept.forced(f"DELETE FROM record.file WHERE sha256 = '{kept.routes[1]}'")
+    assert await kept.found() == {(kept.routes[1], "is gone")}
+
+
+async def test_a_key_that_was_destroyed_is_no_fault_of_its_own_file_and_no_excuse_for_another(kept: Kept) -> None:
+    pool = kept.town.services["intake"].pool
+    streams = {row[0]: row[1] for row in await pool.fetch("SELECT sha256, stream_id FROM record.file")}
+    first, second = kept.routes
+    await kept.forced(ERASE.format(stream=streams[first]), of_keys=True)
+    with pytest.raises(NotFound):
+        await kept.opens(first)
+    assert await kept.found() == set()
+    await kept.forced(
+        "UPDATE record.file f SET content = o.content FROM record.file o "
+        f"WHERE f.sha256 = '{second}' AND o.sha256 = '{first}'"
+    )
+    ((route, words),) = await kept.found()
+    assert route == second and words.startswith("does not open")
