@@ -175,7 +175,7 @@ class Receiver:
     ) -> list[FeedEvent]:
         """What has come, or nothing after `idle` seconds. Raises NotFoundError when the consumer is gone with its stream."""
         try:
-            messages = await subscription.fetch(BATCH, timeout=self.idle, heartbeat=self.idle / 3)
+            messages = await subscription.fetch(BATCH, timeout=self.idle)
         except TimeoutError:
             await js.consumer_info(self.stream, consumer)
             first = (await js.stream_info(self.stream)).state.first_seq

@@ -161,6 +161,33 @@ async def test_a_broken_connection_to_nats_is_waited_for(source: Place, reader: 
             await received(reader, source)
 
 
+async def test_what_came_too_late_for_one_fetch_is_taken_by_the_next(source: Place, reader: Place, nc: Client) -> None:
+    """On a busy machine messages lie there before they are asked for; the receiver need not begin again for that."""
+    await source.fill(10)
+    await relayed(source, nc)
+    receiver = a_receiver(reader, source, nc)
+    fetch, receive, begun, late_once = receiver._fetch, receiver._receive, list[int](), [True]
+
+    async def late(js: Any, subscription: Any, *rest: Any) -> Any:
+        if late_once:
+            late_once.clear()
+            await nc.publish(subscription._nms, b'{"batch": 3}', subscription._deliver)
+            async with asyncio.timeout(5):
+                while subscription._sub._pending_queue.qsize() < 3:
+                    await asyncio.sleep(0.01)
+        return await fetch(js, subscription, *rest)
+
+    async def counted(need: int) -> None:
+        begun.append(need)
+        await receive(need)
+
+    instead(receiver, "_fetch", late)
+    instead(receiver, "_receive", counted)
+    async with running(FeedOf(source, nc), receiver):
+        await received(reader, source)
+    assert len(begun) == 1
+
+
 async def test_a_cancellation_that_the_library_swallowed_ends_it_all_the_same(
     source: Place, reader: Place, nc: Client
 ) -> None:
