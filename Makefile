@@ -64,7 +64,7 @@ endif
 faults: venv ## Kill, injure and disturb a whole town for ten minutes, then compare every effect; ARGS="--seed 7"
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-bench: venv ## How fast it is, side by side with what else one might use; ARGS="--only d,e", about ten minutes
+bench: venv ## How fast it is, side by side with what else one might use; ARGS="--only d,e", six to ten minutes
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-bench.lock
 	@$(BIN)/python -m tests.bench $(ARGS)
 

@@ -175,6 +175,7 @@ class Receiver:
     ) -> list[FeedEvent]:
         """What has come, or nothing after `idle` seconds. Raises NotFoundError when the consumer is gone with its stream."""
         try:
+            # Without a heartbeat: where messages lie ready nats-py asks without a limit of time, and NATS refuses both together.
             messages = await subscription.fetch(BATCH, timeout=self.idle)
         except TimeoutError:
             await js.consumer_info(self.stream, consumer)

@@ -30,7 +30,7 @@ def load_plan(path: Path) -> LoadedPlan:
     content = path.read_bytes()
     plan, mistakes, lines = _read(content)
     if plan is None or mistakes:
-        raise PlanFileError(path, list(mistakes), list(lines))
+        raise PlanFileError(path, mistakes, lines)
     return LoadedPlan(plan, f"{plan.code}@{plan.version}", hashlib.sha256(content).hexdigest(), path)
 
 
