@@ -27,7 +27,8 @@ Seen = Callable[[bytes], None]
 @dataclass
 class Walked:
     """A log that fits. `leaf`, `frontier`: of its last event, and of the tree there; `roots`: size -> root, where somebody asked
-    for it; `waiting`: ids of the events without a number; `last`: when the last one was recorded."""
+    for it; `waiting`: ids of the events without a number; `last`: when the last one was recorded; `since`: size -> when the first
+    event after it was recorded, for 0 and the sizes of `roots`."""
 
     position: int = 0
     leaf: bytes | None = None
@@ -35,6 +36,7 @@ class Walked:
     roots: dict[int, bytes] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     last: str | None = None
+    since: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Log:
             if event is None:
                 raise self.doubt(at, "it is in the log and its body is gone")
             leaf = came.leaf = self._check(entry, event, came, at)
+            if came.position in sizes or came.position == 0:
+                came.since[came.position] = came.last or ""
             seen(octets(event["body"]))
             full: list[tree.Completed] = []
             came.position, came.frontier = tree.extend(came.position, came.frontier, (leaf,), full)

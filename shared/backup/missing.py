@@ -1,7 +1,9 @@
-"""A backup beside the newest witnessed checkpoint that is known: one past, proven, and exactly what the backup lacks of it."""
+"""A backup beside the newest witnessed checkpoint that is known: one past, proven, and exactly what the backup lacks of it, or
+has beyond it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.backup.elsewhere import Fact
@@ -14,14 +16,23 @@ from shared.transparency.note import Note, NoteRefused
 from shared.transparency.origin import Origin
 from shared.transparency.policy import Policy
 
+SECONDS = "%Y-%m-%d %H:%M:%S"
 Facts = Mapping[tuple[str, str], Mapping[int, Fact]]
+
+ORDINARY = timedelta(minutes=10)
+"""Between the newest signature and the backup, while events that nobody signed are no more than a log that is at work always has:
+sixty checkpoints, two of the longest pauses before a witness is asked again, and when QuorumNotMet calls witnesses late."""
 
 
 @dataclass(frozen=True)
 class Lack:
-    """Where one log of the backup ends and what comes after. `known`: size of the newest checkpoint, None when none was given;
-    `proven`: how many of the backup's events are those that witnesses signed; `facts`: what still stands elsewhere; `waiting`:
-    ids of events that are here, without a number."""
+    """Where one log of the backup ends, what comes after, and up to where it is proven.
+
+    `known`: size of the newest checkpoint, None when none was given; `proven`: how many of the backup's events are those that
+    were signed as the policy asks, `signed_at` when, None where no witness said; `facts`: what still stands elsewhere; `waiting`:
+    ids of events that are here, without a number; `made`: when the backup was taken, as it says; `since`, `last`: when the first
+    event beyond `proven` and the last of all were recorded.
+    """
 
     service: str
     part: Part
@@ -29,6 +40,10 @@ class Lack:
     proven: int
     facts: Mapping[int, Fact]
     waiting: frozenset[str]
+    signed_at: datetime | None
+    made: datetime
+    since: str | None
+    last: str | None
 
     @property
     def end(self) -> int:
@@ -40,23 +55,22 @@ class Lack:
         """Whether somebody else's word stands for any of it. A log without events needs none."""
         return self.proven > 0 or self.part.position == 0
 
+    @property
+    def sound(self) -> bool:
+        """Whether all of it is signed but what came in the last moments. By the time that a witness signed, never by those that
+        the events give: who makes up events makes up their times. Either way, or an older date would hide what was cut off."""
+        if self.part.position == self.proven and not self.waiting:
+            return True
+        return self.shown and self.signed_at is not None and abs(self.made - self.signed_at) <= ORDINARY
+
     def lines(self, most: int | None = None) -> Iterator[str]:
         """For people; at most `most` facts one by one."""
         at, part = self.part.position, self.part
-        until = f"{part.sequenced_at:%Y-%m-%d %H:%M:%S} UTC" if part.sequenced_at is not None else "never"
+        until = f"{part.sequenced_at:{SECONDS}} UTC" if part.sequenced_at is not None else "never"
         yield f"{self.service}: the backup ends at position {at} of {self.end} (recorded until {until})" + (
             f"; {self.end - at} facts are missing" if self.end > at else "; nothing is known to be missing"
         )
-        if not self.shown:
-            yield f"  UNPROVEN: no checkpoint shows that these {at} events are those that were recorded, or what came after them"
-        elif self.known is None:
-            yield "  compared with no witnessed checkpoint: what came after the backup is not known"
-        elif self.proven < at:
-            yield f"  proven by witnesses up to position {self.proven}; newer than that: {_range(self.proven + 1, at)}"
-        else:
-            yield f"  all {at} events are proven by witnesses"
-        if self.waiting:
-            yield f"  {len(self.waiting)} events more are here that had no number yet; they get new ones"
+        yield from self._proof()
         shown = 0
         for position in range(at + 1, self.end + 1):
             fact = self.facts.get(position)
@@ -68,6 +82,36 @@ class Lack:
             yield f"  … and {len(self.facts) - shown} more that stand elsewhere"
         if lost := list(_ranges(p for p in range(at + 1, self.end + 1) if p not in self.facts)):
             yield f"  stand nowhere that was looked: {', '.join(lost)}"
+
+    def _proof(self) -> Iterator[str]:
+        """What is signed, what is not, and whether that is ordinary."""
+        at = self.part.position
+        if not self.shown:
+            yield (
+                f"  UNPROVEN: no checkpoint shows that these {at} events are those that were recorded, or what came after them; "
+                f"recorded from {self.since} to {self.last}"
+            )
+        elif at == 0:
+            yield "  it holds no events, and no checkpoint says whether there were any"
+        elif self.proven == at:
+            newest = f"; newest signature: {self.signed_at:{SECONDS}} UTC" if self.signed_at is not None else ""
+            yield f"  all {at} events were signed as the policy asks{newest}"
+        else:
+            yield (
+                f"  the first {self.proven} events were signed as the policy asks; nobody signed {_range(self.proven + 1, at)}: "
+                f"{at - self.proven} of {at}, recorded from {self.since} to {self.last}"
+            )
+        if self.waiting:
+            yield f"  {len(self.waiting)} events more are here that had no number yet, and nobody signed; they get new ones"
+        if self.shown and (self.proven < at or self.waiting):
+            yield f"  {'ordinary' if self.sound else 'UNPROVEN'}: {self._lag()}"
+
+    def _lag(self) -> str:
+        if self.signed_at is None:
+            return "no witness gave a time, so nothing shows how long this was left unsigned"
+        apart = timedelta(seconds=round(abs(self.made - self.signed_at).total_seconds()))
+        order = "later" if self.made >= self.signed_at else "EARLIER"
+        return f"signed {self.signed_at:{SECONDS}} UTC, taken {self.made:{SECONDS}} UTC as the backup says, {apart} {order}"
 
 
 def _ranges(positions: Iterator[int]) -> Iterator[str]:
@@ -120,17 +164,22 @@ def lack(
     is known, or cannot be shown to be of the same past; BackupRefused for a checkpoint of another log."""
     part = manifest.services[service]
     beyond = dict(facts.get((service, part.lineage), {}))
-    waiting = frozenset(walked.waiting)
+
+    def found(known: int | None, proven: int, by: Witnessed | None) -> Lack:
+        at, since = (None if by is None else by.at), walked.since.get(proven)
+        waiting = frozenset(walked.waiting)
+        return Lack(service, part, known, proven, beyond, waiting, at, manifest.made, since, walked.last)
+
     if known is None:
         signed = None if witnessed is None else witnessed.checkpoint.size
-        return Lack(service, part, signed, signed or 0, beyond, waiting)
+        return found(signed, signed or 0, witnessed)
     if known.origin.log != f"{manifest.jurisdiction}/{service}":
         raise BackupRefused(f"{service}: the checkpoint is of {known.origin.log}")
     size = known.checkpoint.size
     before = Origin.read(part.origin).after
-    if before is not None and before.parent == known.origin.lineage and size <= before.size:
-        return _short(service, part, walked, known, beyond)  # of the past that the backup's log grew from
-    if known.checkpoint.origin != part.origin:
+    # Of the past that the backup's log grew from, or of the log itself.
+    of_parent = before is not None and before.parent == known.origin.lineage and size <= before.size
+    if not of_parent and known.checkpoint.origin != part.origin:
         after = known.origin.after
         if after is None or after.parent != part.lineage or part.position > after.size:
             raise Doubt(
@@ -139,18 +188,12 @@ def lack(
             )
         beyond = {position: fact for position, fact in beyond.items() if position <= after.size}
         beyond |= {p: f for p, f in facts.get((service, known.origin.lineage), {}).items() if p > after.size}
-    if size <= part.position:
-        return _short(service, part, walked, known, beyond)
-    proven = _proven(service, part, walked, known, witnessed, beyond)
-    return Lack(service, part, size, proven, beyond, waiting)
-
-
-def _short(service: str, part: Part, walked: Walked, known: Known, beyond: Mapping[int, Fact]) -> Lack:
-    """The checkpoint is of no more events than the backup has: their root is the one signed, or they are others."""
-    size = known.checkpoint.size
+    if size > part.position:
+        return found(size, _proven(service, part, walked, known, witnessed, beyond), witnessed)
     if walked.roots[size] != known.checkpoint.root:
         raise Doubt(f"{service}: the first {size} events of the backup are not those that the witnesses signed")
-    return Lack(service, part, size, size, beyond, frozenset(walked.waiting))
+    newest = known.witnessed if witnessed is None or witnessed.checkpoint.size < size else witnessed
+    return found(newest.checkpoint.size, newest.checkpoint.size, newest)
 
 
 def _proven(

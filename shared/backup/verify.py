@@ -6,6 +6,7 @@ With a policy also: whether witnesses signed the very events that are here.
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.backup.erasures import Erasures
@@ -20,16 +21,20 @@ from shared.transparency.note import Key, Note, NoteRefused
 from shared.transparency.policy import NONE, Policy
 
 ENDLESS = 2**63
+LATEST = 2**37
+"""Seconds since 1970; a calendar goes no further."""
 LOOKED_AT = 1000
 """Of the checkpoints of a log, how many of the newest are asked whether they meet a policy."""
 
 
 @dataclass(frozen=True)
 class Witnessed:
-    """A checkpoint that meets a policy. `signers`: whose word it is, the witnesses, or the log where the policy wants none."""
+    """A checkpoint that meets a policy. `signers`: whose word it is, the witnesses, or the log where the policy wants none; `at`:
+    the earliest time that a witness of the policy signed with it, so that no single one can make it younger."""
 
     checkpoint: Checkpoint
     signers: frozenset[Key]
+    at: datetime | None = None
 
     @staticmethod
     def of(note: Note, policy: Policy) -> "Witnessed | str":
@@ -38,7 +43,9 @@ class Witnessed:
         if missing is not None:
             return missing
         keys = policy.logs if policy.quorum == NONE else policy.witnesses.values()
-        return Witnessed(Checkpoint.read(note.text), frozenset(note.signed_by(keys)))
+        times = [at for at in note.signed_by(policy.witnesses.values()).values() if at is not None]
+        at = datetime.fromtimestamp(min(*times, LATEST), UTC) if times else None
+        return Witnessed(Checkpoint.read(note.text), frozenset(note.signed_by(keys)), at)
 
 
 @dataclass

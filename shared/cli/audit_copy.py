@@ -14,9 +14,10 @@ import httpx
 
 from shared.audit.copy import Copied, LogAt, copy
 from shared.audit.folder import LogFolder
+from shared.cli.policies import PolicyUnusable, policy_in
 from shared.errors import MinewatchError
 from shared.settings import SERVICES
-from shared.transparency.policy import Policy, PolicyRefused
+from shared.verifier.export import NO_WITNESS
 from shared.verifier.program import Question, answer
 from shared.verifier.report import PROVEN
 from shared.verifier.trust import Unusable
@@ -58,21 +59,6 @@ def copy_command(
     except PolicyUnusable as error:
         raise click.ClickException(str(error)) from error
     sys.exit(asyncio.run(_repeatedly(Job(url, token, folder, policy_file, reason, services or SERVICES), every)))
-
-
-class PolicyUnusable(MinewatchError):
-    """The auditor's own policy file cannot be read, or trusts no log."""
-
-
-def policy_in(file: Path) -> Policy:
-    """Raises PolicyUnusable."""
-    try:
-        policy = Policy.read(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, PolicyRefused) as error:
-        raise PolicyUnusable(f"{file}: {error}") from error
-    if not policy.logs:
-        raise PolicyUnusable(f"{file} names no log: a line `log VKEY` for each, as its operator gave you the key")
-    return policy
 
 
 @dataclass(frozen=True)
@@ -130,14 +116,17 @@ def _verified(job: Job) -> bool:
     held = sorted(path.parent.name for path in job.folder.glob("*/checkpoint"))
     if not held:
         return True
+    but = ""
     try:
         report = answer(Question(job.folder, job.policy_file, services=tuple(held)))
         sound, said = report.code == PROVEN, "\n".join(report.lines())
+        if NO_WITNESS in report.remarks:
+            but = f", but {NO_WITNESS[1]}"
     except Unusable as error:
         sound, said = False, f"{error.chinese}\n{error.english}"
     if not sound:
         click.echo(said, err=True)
-    _say(job, "verified" if sound else "DOUBTED, see what is said above; minewatch audit verify says it again")
+    _say(job, f"verified{but}" if sound else "DOUBTED, see what is said above; minewatch audit verify says it again")
     return sound
 
 

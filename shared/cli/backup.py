@@ -13,16 +13,17 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from shared.backup.manifest import KEYS, BackupRefused, Doubt, Manifest
+from shared.backup.manifest import MANIFEST, Doubt, Manifest, file_of
+from shared.backup.restore import prove
 from shared.backup.take import Dsn, KeyCopy, take
-from shared.backup.verify import check_keys, verify
+from shared.backup.verify import verify
+from shared.cli.policies import policy_in, say_what_it_cannot_prove
 from shared.cli.stopped import databases_of
 from shared.database import dsn_of
 from shared.embedded.home import Home
 from shared.plan.loader import load_plan
 from shared.replay import Progress
 from shared.settings import SettingMissing
-from shared.transparency.policy import Policy, PolicyRefused
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -111,33 +112,35 @@ async def _take(to: Path, data: Path | None, keys: KeyCopy) -> None:
 @backup.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--policy", "policy_file", type=FILE, help="whose signatures make a checkpoint count: your own copy")
+@click.option(
+    "--checkpoint", "checkpoints", type=FILE, multiple=True, help="the newest witnessed one of a log, from elsewhere"
+)
 @click.option("--keys", type=FILE, help="the key store's copy, where it lies elsewhere")
-def verify_command(folder: Path, policy_file: Path | None, keys: Path | None) -> None:
-    """Look whether the backup in FOLDER is what was taken. Leaves with 1 at the first doubt."""
+def verify_command(folder: Path, policy_file: Path | None, checkpoints: tuple[Path, ...], keys: Path | None) -> None:
+    """Look whether the backup in FOLDER is what was taken, and say what of it nobody signed.
+
+    Leaves with 1 at the first doubt, and where more is unsigned than what a log always has for a moment.
+    """
+    policy = policy_in(policy_file) if policy_file is not None else None
     try:
-        manifest = Manifest.read(folder)
-        policy = read_policy(policy_file)
         with bars("verifies") as progress:
-            found = verify(folder, manifest, policy=policy, progress=progress)
-        path = keys or (folder / KEYS if KEYS in manifest.files else None)
-        rows = sum(1 for _ in check_keys(path, manifest).each()) if path is not None else None
+            found = asyncio.run(prove(folder, keys=keys, policy=policy, checkpoints=checkpoints, progress=progress))
+        rows = sum(1 for _ in found.keys.each()) if found.keys is not None else None
     except Doubt as doubt:
         click.echo(f"minewatch: {doubt}", err=True)
         sys.exit(1)
-    _say(folder, manifest)
+    _say(folder, found.manifest)
+    click.echo(f"sha256 of the manifest: {file_of(folder / MANIFEST).sha256}")
     click.echo(f"keys: {rows} fit" if rows is not None else "keys: not here; give --keys to look at them")
-    unproven = []
-    for service, part in manifest.services.items():
-        witnessed = found.witnessed.get(service)
-        if witnessed is not None:
-            size = witnessed.checkpoint.size
-            click.echo(f"{service}: the first {size} of {part.position} events are those that the witnesses signed")
-        elif policy is not None and part.position:
-            unproven.append(service)
     if policy is None:
         click.echo("compared with no witness: give --policy")
-    if unproven:
-        click.echo(f"minewatch: no checkpoint in the backup meets the policy: {', '.join(unproven)}", err=True)
+        return
+    for lack in found.lacks:
+        for line in lack.lines():
+            click.echo(line)
+    say_what_it_cannot_prove(policy)
+    if unproven := [lack.service for lack in found.lacks if not lack.sound]:
+        click.echo(f"minewatch: not proven, see UNPROVEN above: {', '.join(unproven)}", err=True)
         sys.exit(1)
 
 
@@ -186,14 +189,6 @@ def needed(name: str) -> str:
     if not value:
         raise SettingMissing(f"set {name}, or give --data DIR")
     return value
-
-
-def read_policy(path: Path | None) -> Policy | None:
-    """Raises BackupRefused."""
-    try:
-        return None if path is None else Policy.read(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, PolicyRefused) as error:
-        raise BackupRefused(f"{path} is no policy: {error}") from None
 
 
 @contextmanager

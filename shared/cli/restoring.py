@@ -17,7 +17,8 @@ import click
 from shared.backup.load import keys_left, refuse_filled
 from shared.backup.manifest import PLANS, POLICY, BackupRefused, Doubt, Manifest, sync_folder
 from shared.backup.restore import Proven, Restored, prove, put_back
-from shared.cli.backup import bars, needed, read_policy
+from shared.cli.backup import bars, needed
+from shared.cli.policies import policy_in, say_what_it_cannot_prove
 from shared.cli.programs import service as service_of
 from shared.cli.stopped import jetstream_of
 from shared.database import dsn_of, prepare_server
@@ -52,6 +53,7 @@ class Asked:
 async def _proven(asked: Asked, services: Sequence[str], live: dict[str, str]) -> Proven:
     """Says what is missing, before anything is written. Raises BackupRefused, for what nothing proves too; leaves with 1 at a
     doubt."""
+    policy = policy_in(asked.policy) if asked.policy is not None else None
     try:
         async with _standing(asked.also) as also:
             with bars("verifies") as progress:
@@ -59,7 +61,7 @@ async def _proven(asked: Asked, services: Sequence[str], live: dict[str, str]) -
                     asked.folder,
                     services=services,
                     keys=asked.keys,
-                    policy=read_policy(asked.policy),
+                    policy=policy,
                     checkpoints=asked.checkpoints,
                     also=also,
                     live=live,
@@ -76,13 +78,24 @@ async def _proven(asked: Asked, services: Sequence[str], live: dict[str, str]) -
             click.echo(line)
     if asked.report is not None:
         asked.report.write_text("".join(f"{line}\n" for lack in proven.lacks for line in lack.lines()), "utf-8")
-    unproven = [lack.service for lack in proven.lacks if not lack.shown]
-    if unproven and not asked.unproven:
+    say_what_it_cannot_prove(policy)
+    if not asked.unproven:
+        _refuse_unproven(proven)
+    return proven
+
+
+def _refuse_unproven(proven: Proven) -> None:
+    """Raises BackupRefused."""
+    if unproven := [lack.service for lack in proven.lacks if not lack.shown]:
         raise BackupRefused(
             f"nothing shows that what is in the backup was recorded by {', '.join(unproven)}: anybody may have made it up. "
             "Give --policy whose signatures count, and --checkpoint from elsewhere; or --unproven to go on all the same"
         )
-    return proven
+    if unproven := [lack.service for lack in proven.lacks if not lack.sound]:
+        raise BackupRefused(
+            f"what was signed of {', '.join(unproven)} ends long before the backup: anybody may have made up the rest, which is "
+            "named above. Give a newer --checkpoint and, with --also, the events up to it; or --unproven to go on all the same"
+        )
 
 
 @asynccontextmanager

@@ -85,8 +85,8 @@ class BackedUp:
         await take(folder, self.dsn, self.jurisdiction, plans=plans, keys=keys, check=check, **more)
         return folder
 
-    async def signed(self, service: str, witnesses: Sequence[str] = tuple(WITNESSES)) -> Path:
-        """A checkpoint of the log as it stands now, kept in its database, and as a file outside."""
+    async def signed(self, service: str, witnesses: Sequence[str] = tuple(WITNESSES), at: int = 1_500_000_000) -> Path:
+        """A checkpoint of the log as it stands now, kept in its database, and as a file outside. `at`: seconds since 1970."""
         pool = self.town.services[service].pool
         async with pool.acquire() as connection:
             tx = Tx(connection)
@@ -96,8 +96,8 @@ class BackedUp:
             lines = [sign(text, origin, LOG_KEY)]
             await tx.run(PUT, (origin, size, Checkpoint.read(text).root, f"{text}\n{lines[0]}"))
             for name in witnesses:
-                lines.append(cosign(text, name, WITNESSES[name], 1_500_000_000))
-                await tx.run(PUT_LINE, (origin, size, name, str(lines[-1]), 1_500_000_000))
+                lines.append(cosign(text, name, WITNESSES[name], at))
+                await tx.run(PUT_LINE, (origin, size, name, str(lines[-1]), at))
         path = self.folder / f"{service}-{size}.checkpoint"
         path.write_text(note_of(text, lines), "utf-8")
         if (line := f"log {vkey(LOG_KEY, origin, LOG)}") not in self.policy_lines and not any(

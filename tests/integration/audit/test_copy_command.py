@@ -17,7 +17,7 @@ from shared.contracts.envelope import leaf_of
 from shared.service import Service
 from shared.transparency import tree
 from shared.transparency.checkpoint import Checkpoint
-from shared.transparency.note import Note
+from shared.transparency.note import WITNESS, Key, Note
 from tests.support.commands import MINEWATCH, Said
 from tests.support.kernel import Templates, until
 from tests.support.services import Town
@@ -89,7 +89,11 @@ async def test_a_copy_is_verified_grows_and_refuses_a_log_that_was_forged(
     notify, folder = auditor.town.services["notify"], auditor.folder
     first = await auditor.copies()
     size = Checkpoint.read(Note.read((folder / "notify/checkpoint").read_bytes()).text).size
-    assert first.code == 0 and f"notify {size} events, {size} of them new" in first.text and "verified" in first.text
+    assert first.code == 0 and f"notify {size} events, {size} of them new" in first.text
+    asks_for_nobody = (
+        "verified, but your policy asks for no witness (quorum none): this proves nothing against the operator"
+    )
+    assert asks_for_nobody in first.text and asks_for_nobody in (folder / "copy.log").read_text("utf-8")
     grown = await signed(notify)
     assert grown.size == size + 1  # the copy is an event itself
     second = await auditor.copies()
@@ -148,8 +152,15 @@ def test_what_cannot_be_begun_says_what_to_give(tmp_path: Path) -> None:
     odd = CliRunner().invoke(copy_command, [*words, "--every", "soon"])
     assert odd.exit_code == 2 and "30m, 1h, 1d" in odd.output
     empty = CliRunner().invoke(copy_command, words)
-    assert empty.exit_code == 1 and "names no log" in empty.output
+    assert empty.exit_code == 1 and "没有 log 行" in empty.output and "it trusts no log" in empty.output
+    own = Key("140181101/own-witness", WITNESS, bytes(32))
+    asking = policy_for("140181101/cases/1").replace("quorum none", f"witness own {own}\nquorum own")
+    policy.write_text(asking, "utf-8")
+    by_the_operator = CliRunner().invoke(copy_command, words)
+    assert by_the_operator.exit_code == 1 and "运营方不能见证自己" in by_the_operator.output
+    assert "the operator does not count" in by_the_operator.output
     policy.write_text("log nobody\n", "utf-8")
     broken = CliRunner().invoke(copy_command, words)
-    assert broken.exit_code == 1 and f"{policy}: line 1: a key is written name+id+base64" in broken.output
+    assert broken.exit_code == 1 and f"{policy}: 见证规则" in broken.output
+    assert "line 1: a key is written name+id+base64" in broken.output
     assert not (tmp_path / "copy").exists()

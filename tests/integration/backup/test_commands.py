@@ -1,17 +1,23 @@
 """`minewatch backup` and `restore` as a person types them: what they say, what they refuse, and the code they leave with."""
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from shared.backup.manifest import KEYS, MANIFEST, BackupRefused, Manifest
+from shared.backup.manifest import KEYS, MANIFEST, BackupRefused, Manifest, file_of
 from shared.backup.take import KeyCopy
 from shared.cli.main import commands
+from shared.cli.policies import PolicyUnusable
 from shared.settings import SERVICES
-from tests.support.backups import BackedUp, altered
+from shared.transparency.note import WITNESS
+from tests.support.backups import FIRST, LOG_KEY, BackedUp, altered, vkey
+
+UNSIGNED = "SELECT position > (SELECT coalesce(max(size), 0) FROM record.checkpoint) FROM work.head"
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +56,103 @@ def test_a_sound_backup_says_where_each_log_ends(taken: Path, town: BackedUp) ->
 def test_a_policy_that_not_every_log_meets_is_a_doubt(taken: Path, town: BackedUp) -> None:
     doubted = said("backup", "verify", taken, "--policy", town.folder / "policy")
     size = Manifest.read(taken).services["intake"].position
-    assert f"intake: the first {size} of {size} events are those that the witnesses signed" in doubted.output
-    assert (
-        doubted.exit_code == 1
-        and "no checkpoint in the backup meets the policy: cases, reporting, notify" in doubted.output
-    )
+    assert f"  all {size} events were signed as the policy asks; newest signature: 2017-07-14 " in doubted.output
+    assert doubted.output.count("  UNPROVEN: no checkpoint shows that these") == 3
+    assert doubted.exit_code == 1 and "not proven, see UNPROVEN above: cases, reporting, notify" in doubted.output
+
+
+def test_a_newer_checkpoint_from_elsewhere_says_what_a_backup_lacks(taken: Path, town: BackedUp) -> None:
+    end = Manifest.read(taken).services["intake"].position
+    words = ("backup", "verify", taken, "--policy", town.folder / "policy", "--checkpoint")
+    looked = said(*words, town.folder / f"intake-{end + 3}.checkpoint")
+    assert f"intake: the backup ends at position {end} of {end + 3} (" in looked.output
+    assert f"; 3 facts are missing\n  all {end} events were signed" in looked.output
+    assert f"  stand nowhere that was looked: {end + 1}–{end + 3}" in looked.output
+
+
+async def at_rest(town: BackedUp, at: int) -> Path:
+    """Every log signed to its end, at `at` where it was not yet; the policy for all of them."""
+    await town.town.settled(60)
+    logs = []
+    for name, service in town.town.services.items():
+        if await service.pool.fetchval(UNSIGNED):
+            await town.signed(name, at=at)
+        logs += [line for line in town.policy_text(name) if line.startswith("log ")]
+    (policy := town.folder / "policy-of-all").write_text("\n".join([*logs, *town.policy_text("intake")[1:]]), "utf-8")
+    return policy
+
+
+async def grown(town: BackedUp, at: int, name: str) -> tuple[Path, Path]:
+    """(backup, policy); two events of intake came after what was signed at `at`."""
+    await town.a_tip()
+    policy = await at_rest(town, at)
+    for _ in range(2):
+        await town.a_tip()
+    await town.town.settled(60)
+    return await town.backup(name), policy
+
+
+async def test_the_tail_of_a_log_at_work_is_named_and_passes(town: BackedUp) -> None:
+    backup, policy = await grown(town, int(time.time()), "at-work")
+    end = Manifest.read(backup).services["intake"].position
+    looked = await asyncio.to_thread(said, "backup", "verify", backup, "--policy", policy)
+    tail = f"events were signed as the policy asks; nobody signed {end - 1}–{end}: 2 of {end}, recorded from 20"
+    assert f"  the first {end - 2} {tail}" in looked.output and "  ordinary: signed " in looked.output
+    assert looked.exit_code == 0, looked.output
+    assert f"sha256 of the manifest: {file_of(backup / MANIFEST).sha256}" in looked.output
+    assert "nothing against the operator" not in looked.output
+
+
+async def test_what_nobody_signed_for_longer_is_a_doubt_and_restored_only_if_that_is_asked_for(
+    town: BackedUp, environment: dict[str, str], tmp_path: Path
+) -> None:
+    backup, policy = await grown(town, int(time.time()) - 3600, "left-alone")
+    looked = await asyncio.to_thread(said, "backup", "verify", backup, "--policy", policy)
+    assert looked.exit_code == 1 and "not proven, see UNPROVEN above: intake\n" in looked.output, looked.output
+    assert "  UNPROVEN: signed " in looked.output and "as the backup says, 1:00:" in looked.output
+    words = ("restore", "--from", backup, "--policy", policy)
+    new = ("--data", tmp_path / "new", "--secrets", secrets(tmp_path))
+    for more, told in ((new, {}), ((), environment)):
+        assert "what was signed of intake ends long before" in await asyncio.to_thread(refused, *words, *more, **told)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keys", "passwords.json"]
+
+
+async def test_a_policy_that_asks_for_nobody_is_said_to_prove_nothing_against_the_operator(town: BackedUp) -> None:
+    policy = await at_rest(town, int(time.time()))
+    policy.write_text(policy.read_text("utf-8").replace("quorum both", "quorum none"), "utf-8")
+    backup = await town.backup("by-nobody")
+    looked = await asyncio.to_thread(said, "backup", "verify", backup, "--policy", policy)
+    assert looked.exit_code == 0 and "proves nothing against the operator itself" in looked.output, looked.output
+
+
+@pytest.mark.parametrize(
+    ("change", "zh", "en"),
+    [
+        (lambda _, lines: [*lines[1:]], "没有 log 行", "it trusts no log"),
+        (
+            lambda _, lines: [lines[0], f"witness self {vkey(LOG_KEY, 'self.example', WITNESS)}", "quorum self"],
+            "运营方不能见证自己",
+            "the log's own key as the witness self: the operator does not count",
+        ),
+        (
+            lambda town, lines: [lines[0], f"witness own {vkey(FIRST, f'{town}/own-witness', WITNESS)}", "quorum own"],
+            "自己的见证人就能满足",
+            "meet the policy alone: the operator does not count",
+        ),
+        (lambda _, lines: lines[:-1], "无法读取", "one quorum line"),
+    ],
+)
+def test_a_policy_that_counts_the_operator_or_trusts_nobody_is_refused(
+    change: Callable[[str, list[str]], list[str]], zh: str, en: str, taken: Path, town: BackedUp, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy"
+    policy.write_text("\n".join(change(town.jurisdiction, town.policy_text("intake"))), "utf-8")
+    new = ("--data", tmp_path / "new", "--secrets", secrets(tmp_path))
+    for words in (("backup", "verify", taken), ("restore", "--from", taken, "--unproven", *new)):
+        result = said(*words, "--policy", policy)
+        assert isinstance(result.exception, PolicyUnusable), result.output
+        assert zh in str(result.exception).splitlines()[0] and en in str(result.exception).splitlines()[-1]
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_spoiled_one_leaves_with_1_and_an_unfinished_one_is_none(taken: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from shared.transparency.origin import After, Origin
 from shared.transparency.policy import Policy
 
 NOW = datetime(2018, 3, 1, tzinfo=UTC)
+LONG_AGO = datetime(2018, 2, 1, tzinfo=UTC)
 LOG_KEY, *KEYS = (Ed25519PrivateKey.generate() for _ in range(4))
 ORIGIN = Origin("town", "cases", "first")
 LEAVES = [bytes([n]) * 32 for n in range(20)]
@@ -41,10 +42,16 @@ def policy(origin: Origin = ORIGIN) -> Policy:
     )
 
 
-def signed(size: int, leaves: Sequence[bytes] = LEAVES, by: Sequence[int] = (0, 1), origin: Origin = ORIGIN) -> Note:
+def signed(
+    size: int,
+    leaves: Sequence[bytes] = LEAVES,
+    by: Sequence[int] = (0, 1),
+    origin: Origin = ORIGIN,
+    at: Sequence[datetime] = (LONG_AGO,) * 3,
+) -> Note:
     said = str(Checkpoint(str(origin), size, root(leaves[:size])))
-    lines = [sign(said, str(origin), LOG_KEY), *(cosign(said, f"w{n}.example", KEYS[n], 1_500_000_000) for n in by)]
-    return Note(said, tuple(lines))
+    lines = [cosign(said, f"w{n}.example", KEYS[n], int(at[n].timestamp())) for n in by]
+    return Note(said, (sign(said, str(origin), LOG_KEY), *lines))
 
 
 def known(folder: Path, note: Note, origin: Origin = ORIGIN) -> Known:
@@ -70,7 +77,8 @@ def walked(size: int) -> Walked:
         tree.extend(0, [], LEAVES[:size])[1],
         {n: root(LEAVES[:n]) for n in range(size + 1)},
         set(),
-        None,
+        f"time-{size}",
+        {n: f"time-{n + 1}" for n in range(size)},
     )
 
 
@@ -94,9 +102,58 @@ def test_a_checkpoint_of_no_more_than_the_backup_has_proves_so_much_of_it(tmp_pa
     assert (found.proven, found.end) == (7, 10)
     assert list(found.lines()) == [
         "cases: the backup ends at position 10 of 10 (recorded until 2018-03-01 00:00:00 UTC); nothing is known to be missing",
-        "  proven by witnesses up to position 7; newer than that: 8–10",
+        "  the first 7 events were signed as the policy asks; nobody signed 8–10: 3 of 10, recorded from time-8 to time-10",
+        "  UNPROVEN: signed 2018-02-01 00:00:00 UTC, taken 2018-03-01 00:00:00 UTC as the backup says, 28 days, 0:00:00 later",
     ]
-    assert list(compared(10, known(tmp_path, signed(10))).lines())[1] == "  all 10 events are proven by witnesses"
+    whole = compared(10, known(tmp_path, signed(10)))
+    assert list(whole.lines())[1:] == [
+        "  all 10 events were signed as the policy asks; newest signature: 2018-02-01 00:00:00 UTC"
+    ]
+    assert whole.sound and not found.sound, "a log at rest is signed once"
+
+
+def test_the_newer_of_two_signatures_counts_wherever_it_is(tmp_path: Path) -> None:
+    assert compared(10, known(tmp_path, signed(4)), inside(signed(7))).proven == 7
+    assert compared(10, known(tmp_path, signed(7)), inside(signed(4))).proven == 7
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("signed_before", "sound"), [(0, True), (10, True), (10.02, False), (-10, True), (-10.02, False), (60 * 24, False)]
+)
+def test_what_a_log_at_work_always_has_is_told_from_what_nobody_would_sign(signed_before: float, sound: bool) -> None:
+    """By the time that was signed: also a backup that says it is older than the signature in it is no ordinary one."""
+    found = compared(10, None, inside(signed(7, at=(NOW - signed_before * MINUTE,) * 3)))
+    assert (found.sound, found.shown) == (sound, True)
+    assert list(found.lines())[2].startswith("  ordinary: signed " if sound else "  UNPROVEN: signed ")
+    assert list(found.lines())[2].endswith("EARLIER") == (signed_before < 0)
+
+
+def test_no_single_witness_makes_a_signature_younger_than_it_is() -> None:
+    assert not compared(10, None, inside(signed(7, at=(LONG_AGO, NOW, NOW)))).sound
+    assert not compared(10, None, inside(signed(7, at=(NOW, LONG_AGO, NOW)))).sound
+    assert compared(10, None, inside(signed(7, at=(NOW, NOW, LONG_AGO)))).sound, "this one did not sign it"
+
+
+def test_without_a_witness_nothing_shows_how_long_it_was_left_unsigned() -> None:
+    alone = Policy.read(f"log {key(LOG_KEY, str(ORIGIN), LOG)}\nquorum none\n")
+    by_the_log = Witnessed.of(signed(7, by=()), alone)
+    assert isinstance(by_the_log, Witnessed)
+    found = compared(10, None, by_the_log)
+    assert not found.sound and "  UNPROVEN: no witness gave a time" in list(found.lines())[2]
+    assert compared(7, None, by_the_log).sound
+
+
+def test_events_that_wait_for_a_number_are_signed_by_nobody() -> None:
+    for at, sound in ((NOW, True), (LONG_AGO, False)):
+        came = walked(10)
+        came.waiting.add("id-11")
+        found = lack("cases", backup(10), came, None, inside(signed(10, at=(at,) * 3)), {})
+        assert found.sound == sound
+        assert "1 events more are here that had no number yet, and nobody signed" in list(found.lines())[2]
+        assert list(found.lines())[3].startswith("  ordinary: " if sound else "  UNPROVEN: ")
 
 
 def test_other_events_than_those_that_were_signed_are_refused(tmp_path: Path) -> None:
@@ -122,8 +179,8 @@ def test_without_them_the_word_of_a_witness_that_signed_both_counts(tmp_path: Pa
     assert lines[0].startswith("cases: the backup ends at position 10 of 14 (") and lines[0].endswith(
         "; 4 facts are missing"
     )
-    assert lines[2].split()[:2] == ["12", "id-12"] and lines[3].split()[:2] == ["14", "id-14"]
-    assert lines[4] == "  stand nowhere that was looked: 11, 13"
+    assert lines[3].split()[:2] == ["12", "id-12"] and lines[4].split()[:2] == ["14", "id-14"]
+    assert lines[5] == "  stand nowhere that was looked: 11, 13"
 
 
 def test_without_any_of_it_nothing_is_shown_and_it_is_refused(tmp_path: Path) -> None:
