@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from shared.half_restored import refuse_half
 from shared.identity.key_schema import KEY_ROLES, make_schema
 from shared.settings import SERVICES
 
@@ -61,10 +62,18 @@ def role_names() -> list[str]:
 
 
 async def migrate(server: str, passwords: Mapping[str, str]) -> None:
-    """Brings all databases to the newest step, each as its owner."""
+    """Brings all databases to the newest step, each as its owner. Raises NotReady, before anything is done, for those of a
+    half-restored town."""
+    of = {name: dsn_of(server, name, f"{name}_owner", passwords[f"{name}_owner"]) for name in (*SERVICES, "keys")}
+    for name, owner_dsn in of.items():
+        connection = await asyncpg.connect(owner_dsn)
+        try:
+            await refuse_half(connection, name)
+        finally:
+            await connection.close()
     for service in SERVICES:
-        await migrate_one(service, dsn_of(server, service, f"{service}_owner", passwords[f"{service}_owner"]))
-    await migrate_keys(dsn_of(server, "keys", "keys_owner", passwords["keys_owner"]))
+        await migrate_one(service, of[service])
+    await migrate_keys(of["keys"])
 
 
 async def migrate_keys(owner_dsn: str) -> None:

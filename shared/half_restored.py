@@ -2,10 +2,15 @@
 nobody's record, so that the same restore may begin again.
 
 On a server the mark is a setting of each database that is filled: set for all of them at once and taken away from all at once.
-An embedded town is restored beside its folder, in one with a name of its own.
+An embedded town is restored beside its folder, in one with a name of its own. Two restores never work on the same: the folder, or
+the server, is locked by the process itself, so that nothing is left locked when it is killed.
 """
 
-from collections.abc import Sequence
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -15,6 +20,7 @@ import asyncpg
 from shared.errors import NotReady
 
 SETTING = "minewatch.restored_from"
+ALONE = "SELECT pg_advisory_lock(hashtextextended('minewatch restore', 0))"
 MARKED = f"SELECT coalesce(current_setting('{SETTING}', true), '')"
 
 
@@ -25,6 +31,23 @@ async def mark(server: str, databases: Sequence[str], backup: str) -> None:
 
 async def unmark(server: str, databases: Sequence[str]) -> None:
     await _altered(server, [f'ALTER DATABASE "{name}" RESET {SETTING}' for name in databases])
+
+
+@asynccontextmanager
+async def alone_on(server: str) -> AsyncIterator[None]:
+    """As the server's superuser, who restores databases of it. Raises NotReady while another does."""
+    connection = await asyncpg.connect(server, server_settings={"application_name": "minewatch restore"})
+    try:
+        await connection.execute("SET lock_timeout = '3s'")  # a killed one's connection may end a moment after it
+        try:
+            await connection.execute(ALONE)
+        except asyncpg.LockNotAvailableError:
+            raise NotReady(
+                "另一个恢复正在使用这台服务器，请等它结束。 Another restore is at work on this server: let it come to its end"
+            ) from None
+        yield
+    finally:
+        await connection.close()
 
 
 async def _altered(server: str, statements: Sequence[str]) -> None:
@@ -55,6 +78,45 @@ async def refuse_half(connection: asyncpg.Connection | asyncpg.pool.PoolConnecti
 def beside(folder: Path) -> Path:
     """Where the town is restored that will be in `folder`; it gets its name when everything is in place."""
     return folder.with_name(f".{folder.name}.restoring")
+
+
+@contextmanager
+def alone_beside(folder: Path) -> Iterator[Path]:
+    """The folder `beside` it, made if need be and held; gone afterwards if nothing came into it. Raises NotReady while another
+    restore holds it."""
+    half = beside(folder)
+    held = _held(half)
+    try:
+        yield half
+    finally:
+        if _is(half, held):
+            with contextlib.suppress(OSError):  # something came into it
+                half.rmdir()
+        os.close(held)
+
+
+def _held(half: Path) -> int:
+    """Open, and locked as long as it is. Raises NotReady."""
+    while True:
+        half.mkdir(parents=True, exist_ok=True)
+        held = os.open(half, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(held)
+            raise NotReady(
+                f"另一个恢复正在使用 {half}，请等它结束。 Another restore is at work in {half}: let it come to its end"
+            ) from None
+        if _is(half, held):
+            return held
+        os.close(held)  # whoever held it gave it its name, or took it away, in this moment
+
+
+def _is(half: Path, held: int) -> bool:
+    try:
+        return os.path.samestat(half.stat(), os.fstat(held))
+    except FileNotFoundError:
+        return False
 
 
 def refuse_half_town(folder: Path, lives: bool) -> None:

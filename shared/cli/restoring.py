@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from shared.database import dsn_of, prepare_server
 from shared.embedded.home import Home
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
-from shared.half_restored import beside, mark, unmark
+from shared.half_restored import alone_beside, alone_on, mark, unmark
 from shared.identity.key_store import EnvironmentWrapper, KeyWrapper
 from shared.parts import Points, no_points
 from shared.settings import SERVICES, SettingMissing, Settings
@@ -148,14 +148,27 @@ async def into_folder(asked: Asked, data: Path, secrets: Path | None) -> None:
     data = data.resolve()
     if asked.services:
         raise click.UsageError("an embedded town is restored whole: leave SERVICE out")
-    if data.exists() and any(data.iterdir()):
-        raise BackupRefused(
-            f"{data} is not empty, and a restore never writes over a town: give another folder, or move it away"
-        )
-    kept = _secrets(secrets)
+    with alone_beside(data) as fresh:
+        if data.exists() and any(data.iterdir()):
+            raise BackupRefused(
+                f"{data} is not empty, and a restore never writes over a town: give another folder, or move it away"
+            )
+        proven, restored = await _made(asked, fresh, _secrets(secrets))
+        if data.exists():
+            data.rmdir()
+        await asked.points("restore: folder gone")
+        fresh.rename(data)
+        sync_folder(data.parent)
+    await asked.points("restore: in place")
+    _say(proven, restored)
+    plan = "" if (data / "plans" / "current").exists() else f" --plan {data}/plans/FILE"
+    click.echo(f"the logs are signed under new names; then: minewatch up --data {data}{plan}")
+
+
+async def _made(asked: Asked, fresh: Path, kept: Path) -> tuple[Proven, Restored]:
+    """The whole town, in `fresh`."""
     proven = await _proven(asked, SERVICES, {})
     _keys_are_there(asked, proven)
-    fresh = beside(data)
     await _cleared(fresh)
     home = Home(fresh)
     shutil.copytree(kept, fresh / "keys")
@@ -175,15 +188,7 @@ async def into_folder(asked: Asked, data: Path, secrets: Path | None) -> None:
         jurisdiction = proven.manifest.jurisdiction
         await _rebuilt([home.settings(name, jurisdiction, postgres.superuser_dsn, nats.url) for name in SERVICES])
     await asked.points("restore: read models built")
-    if data.exists():
-        data.rmdir()
-    await asked.points("restore: folder gone")
-    fresh.rename(data)
-    sync_folder(data.parent)
-    await asked.points("restore: in place")
-    _say(proven, restored)
-    plan = "" if (data / "plans" / "current").exists() else f" --plan {data}/plans/FILE"
-    click.echo(f"the logs are signed under new names; then: minewatch up --data {data}{plan}")
+    return proven, restored
 
 
 def _secrets(folder: Path | None) -> Path:
@@ -204,12 +209,12 @@ def _texts(backup: Path, manifest: Manifest, fresh: Path) -> None:
 
 
 async def _cleared(fresh: Path) -> None:
-    """What a restore that was killed left behind, servers included."""
-    if fresh.exists():
+    """What a restore that was killed left behind, servers included; the folder itself stays, for it is held."""
+    if left := list(fresh.iterdir()):
         await EmbeddedNats(fresh / "nats", fresh / "run").stop()
         await EmbeddedPostgres(fresh / "postgres", fresh / "run").stop()
-        shutil.rmtree(fresh)
-    fresh.mkdir(parents=True)
+    for each in left:
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
 
 
 @asynccontextmanager
@@ -230,9 +235,14 @@ async def _servers(fresh: Path) -> AsyncIterator[tuple[EmbeddedPostgres, Embedde
 async def into_environment(asked: Asked) -> None:
     server, file = needed("MINEWATCH_SERVER_DSN"), Path(needed("MINEWATCH_PASSWORDS"))
     try:
-        passwords: dict[str, str] = json.loads(file.read_text("utf-8"))
+        passwords: Mapping[str, str] = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingMissing(f"MINEWATCH_PASSWORDS: {file} cannot be read: {error}") from None
+    async with alone_on(server):
+        await _onto(asked, server, passwords)
+
+
+async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None:
     services = [name for name in SERVICES if not asked.services or name in asked.services]
     with_keys = not asked.services or "keys" in asked.services
 

@@ -17,7 +17,7 @@ from shared.database import dsn_of
 from shared.embedded.home import Home
 from shared.embedded.postgres import EmbeddedPostgres
 from shared.errors import NotReady
-from shared.half_restored import beside, refuse_half
+from shared.half_restored import alone_beside, alone_on, beside, refuse_half
 from shared.identity.key_store import KeyStore
 from shared.service import Service
 from shared.settings import SERVICES
@@ -154,6 +154,11 @@ async def test_on_a_server_it_begins_again_wherever_it_was_killed(
     named = environment | {"MINEWATCH_JURISDICTION": taken.town.jurisdiction}
     said = await dying(None, ("backup", "--to", tmp_path / "of-the-half"), tmp_path, named)
     assert said.code == 2 and "they are no town yet" in said.text
+    said = await dying(None, ("migrate", "--prepare"), tmp_path, environment)
+    assert said.code == 2 and "they are no town yet" in said.text, said.text
+    async with alone_on(server.superuser_dsn):
+        said = await dying(None, taken.words, tmp_path, environment)
+    assert said.code == 2 and "Another restore is at work on this server" in said.text, said.text
 
     await killed("unmarked")
     assert await halves(server) == set()
@@ -236,6 +241,9 @@ async def test_a_town_gets_its_name_last_and_until_then_nothing_starts_in_its_pl
         "--also",
         taken.newer,
     )
+    with alone_beside(data):
+        said = await dying(None, words, tmp_path)
+    assert said.code == 2 and "Another restore is at work in" in said.text, said.text
     left: list[int] = []
     for point in ("secrets copied", "cases put back", "folder gone"):
         said = await dying(f"restore: {point}", words, tmp_path)

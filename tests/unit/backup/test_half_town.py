@@ -1,11 +1,22 @@
 """Where a town may start: not in what a restore has made so far, nor in the folder that waits for it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from shared.errors import NotReady
-from shared.half_restored import beside, refuse_half_town
+from shared.half_restored import alone_beside, beside, refuse_half_town
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from shared.half_restored import alone_beside
+with alone_beside(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -32,3 +43,40 @@ def test_a_town_that_lives_there_and_any_other_folder_are_not(half: Path, tmp_pa
     refuse_half_town(tmp_path / "town", lives=True)
     for name in ("other", "restoring", "town.restoring", ".town", ".restoring"):
         refuse_half_town(tmp_path / name, lives=False)
+
+
+def test_two_restores_never_work_on_one_folder(tmp_path: Path) -> None:
+    """The second is refused and leaves the first its folder, which goes with it when nothing came into it."""
+    town = tmp_path / "town"
+    with alone_beside(town) as fresh:
+        for _ in range(2):
+            with pytest.raises(NotReady, match=rf"Another restore is at work in {fresh}: "), alone_beside(town):
+                raise AssertionError("it went on")
+            assert fresh.is_dir()
+    assert not fresh.exists()
+
+
+def test_who_was_given_its_name_holds_the_place_no_more(tmp_path: Path) -> None:
+    town = tmp_path / "town"
+    with alone_beside(town) as fresh:
+        (fresh / "keys").mkdir()
+        fresh.rename(town)
+        with alone_beside(town) as another:
+            assert another.is_dir()
+    assert town.is_dir() and not fresh.exists()
+
+
+def test_one_that_is_killed_locks_nobody_out_and_leaves_what_it_made(tmp_path: Path) -> None:
+    town = tmp_path / "town"
+    first = subprocess.Popen([sys.executable, "-c", HOLDS, town], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
+    try:
+        assert first.stdout is not None and first.stdout.readline() == b"held\n"
+        (beside(town) / "keys").mkdir()
+        with pytest.raises(NotReady), alone_beside(town):
+            raise AssertionError("it went on")
+    finally:
+        first.kill()
+        first.communicate()
+    with alone_beside(town) as fresh:
+        assert (fresh / "keys").is_dir()
+    assert (fresh / "keys").is_dir()
