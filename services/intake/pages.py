@@ -19,6 +19,7 @@ from shared.plan.terms import PlanTerms
 from shared.web.door import Call, Door, caller, door, form_call, visitor
 from shared.web.language import language, says
 from shared.web.problems import status_of, words_of
+from shared.web.receipting import signed_receipt
 from shared.web.rendering import page
 
 router = APIRouter(include_in_schema=False)
@@ -86,7 +87,8 @@ async def tip_form(request: Request, at: AtDoor, call: PublicForm) -> HTMLRespon
         return _form(request, plan, typed, {"words": said}, 409)
     except ANSWERED as error:
         return _form(request, plan, typed, _wrong(error), status_of(request, error), command_id=form.get("command_id"))
-    return page(request, "tip/receipt.html", status_code=201, plan=plan, code=code, live=typed.live)
+    signed = await signed_receipt(request)
+    return page(request, "tip/receipt.html", status_code=201, plan=plan, code=code, live=typed.live, signed=signed)
 
 
 def _wrong(error: MinewatchError) -> dict[str, str]:
@@ -109,8 +111,8 @@ def _asked(request: Request, receipt: str = "", error: MinewatchError | None = N
 def _told(
     request: Request, receipt: str, status: Status, *, added: bool = False, status_code: int = 200, **again: Any
 ) -> HTMLResponse:
-    """`again`: words, wrong and command_id of a supplement that was not taken."""
-    facts = {"words": "", "wrong": {}, "command_id": None, **again}
+    """`again`: words, wrong and command_id of a supplement that was not taken, or `signed`: the receipt for one that was."""
+    facts = {"words": "", "wrong": {}, "command_id": None, "signed": None, **again}
     return page(
         request,
         "tip/status.html",
@@ -157,4 +159,4 @@ async def supplement_form(request: Request, at: AtDoor, call: PublicForm) -> HTM
         return _told(request, receipt, status, status_code=409, words=words, wrong={"words": said})
     except ANSWERED as error:
         return _told(request, receipt, status, status_code=status_of(request, error), wrong=_wrong(error), **again)
-    return _told(request, receipt, status, added=True)
+    return _told(request, receipt, status, added=True, signed=await signed_receipt(request))

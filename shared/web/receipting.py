@@ -1,8 +1,10 @@
-"""Every answer to a request that recorded a fact carries the receipt for it, whichever route it came by: Signed-Receipt."""
+"""Every answer to a request that recorded a fact carries the receipt for it, whichever route it came by: Signed-Receipt. A page
+may show it as well, for whoever sees no headers."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +26,7 @@ class Receipting:
             return
         facts: list[Fact] = []
         mark = recorded.set(facts)
+        scope.setdefault("state", {})["receipts"] = self.receipts
 
         async def with_receipt(message: Message) -> None:
             if facts and message["type"] == "http.response.start":
@@ -36,3 +39,11 @@ class Receipting:
             await self.app(scope, receive, with_receipt)
         finally:
             recorded.reset(mark)
+
+
+async def signed_receipt(request: Request) -> str | None:
+    """What the header will say of the facts that this request has recorded so far; None when there are none, or no receipts."""
+    if not (facts := recorded.get()):
+        return None
+    receipts: Receipts | None = await request.state.receipts()
+    return receipts.header(facts) if receipts is not None else None

@@ -3,13 +3,19 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
+from shared.transparency.checkpoint import Checkpoint
+from shared.verifier.program import Question
+from shared.verifier.program import run as verified
 from tests.integration.intake import informants
+from tests.support.commands import command, environment_of
 from tests.support.services import Town
+from tests.support.signed import a_checkpoint, policy_for
 
 CHROMIUM = shutil.which("chromium")
 WIDTHS = (390, 1280)
@@ -75,6 +81,59 @@ async def test_a_tip_needs_no_script(browser: Browser, address: str, width: int)
     await page.click("main button")
     assert "已收到" in await page.inner_text("main")
     await context.close()
+
+
+async def saved(page: Page, to: Path) -> Path:
+    """The signed receipt of the page as a file, which holds what could be copied; nothing of it is to be seen before."""
+    assert not await page.is_visible("#signed .line")
+    await page.click("#signed summary")
+    assert await page.evaluate(STICKS_OUT) == 0
+    async with page.expect_download() as coming:
+        await page.click("#signed a")
+    download = await coming.value
+    assert download.suggested_filename == "note.txt"
+    await download.save_as(to)
+    assert to.read_text("ascii") == await page.inner_text("#signed .line")
+    return to
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_a_signed_receipt_is_taken_along_and_verified_by_whoever_has_the_towns_log(
+    town: Town, browser: Browser, address: str, width: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = await browser.new_context(viewport={"width": width, "height": 844}, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{address}/tip")
+    await page.fill("#words", "夜里有两辆车从老井口往外拉煤")
+    await page.click("main button")
+    code, first = await page.inner_text(".code"), await saved(page, tmp_path / "first")
+    await page.click("main a[href='/tip/status']")
+    await page.fill("#receipt", code)
+    await page.click("main button")
+    assert await page.query_selector("#signed") is None
+    await page.fill("#words", "又来了一辆")
+    await page.click("main button")
+    second = await saved(page, tmp_path / "second")
+    assert await context.cookies() == []
+    await context.close()
+
+    await town.settled()
+    settings, export, policy = town.services["intake"].settings, tmp_path / "export", tmp_path / "policy"
+    note = await a_checkpoint(town.services["intake"].pool, settings.jurisdiction, "intake")
+    policy.write_text(policy_for(Checkpoint.read(note.text).origin), "utf-8")
+    here = ("--service", "intake", "--as", "p-clerk-1", "--reason", "移交县审计局", "--wait", "0")
+    said = await command(environment_of(settings), "audit", "export", "--to", str(export), *here)
+    assert said.code == 0, said.text
+    vkey = (await town.get("/intake/v1/log"))["receipt_vkey"]
+    brought = ("--receipt", str(first), "--receipt", str(second), "--receipt-key", vkey)
+    said = await command({}, "audit", "verify", str(export), "--policy", str(policy), *brought)
+    assert said.code == 0 and said.text.count("the event of the receipt is in the log") == 2, said.text
+
+    written = first.read_text("ascii")
+    for at in range(0, len(written) - 4, 29):
+        other = "B" if written[at] == "A" else "A"
+        first.write_text(written[:at] + other + written[at + 1 :], "ascii")
+        assert verified(Question(export, policy, receipts=(first,), receipt_keys=(vkey,))) == 1, at
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx
@@ -61,12 +63,35 @@ async def test_an_office_gets_it_with_every_command(town: Town) -> None:
     assert len(leaves) == len(answer.json()["events"])
 
 
-async def test_a_form_gets_it_too(town: Town) -> None:
-    answer = await town.http.post(
-        "/tip/receipt", data={"words": "夜里有车拉煤", "anonymous": "yes", "command_id": str(uuid4())}
-    )
-    assert answer.status_code < 400, answer.text
-    assert await receipt_of(town, answer)
+def shown(answer: httpx.Response) -> str | None:
+    """The receipt that a page offers, as a line and as a file."""
+    lines = re.findall(r'class="line">([^<]*)<', answer.text)
+    files = [unquote(file) for file in re.findall(r'href="data:text/plain,([^"]*)"', answer.text)]
+    assert lines == files and len(lines) < 2
+    return lines[0] if lines else None
+
+
+async def form(town: Town, path: str, **fields: str) -> httpx.Response:
+    return await town.http.post(path, data=fields, headers={"Accept": "text/html"})
+
+
+async def test_a_form_gets_it_too_and_its_page_offers_it(town: Town) -> None:
+    filled = {"words": "夜里有车拉煤", "anonymous": "yes", "command_id": str(uuid4())}
+    answer = await form(town, "/tip/receipt", **filled)
+    assert answer.status_code == 201 and len(await receipt_of(town, answer)) == 1
+    assert shown(answer) == answer.headers[HEADER] == shown(await form(town, "/tip/receipt", **filled))
+    assert answer.headers["cache-control"] == "no-store" and "set-cookie" not in answer.headers
+    code = re.search(r'class="code">([0-9-]{19})<', answer.text)
+    assert code is not None and code[1] not in base64.b64decode(answer.headers[HEADER]).decode()
+
+    more = {"receipt": code[1], "words": "又来了", "command_id": str(uuid4())}
+    added = await form(town, "/tip/supplements", **more)
+    assert shown(added) == added.headers[HEADER] != shown(answer)
+    assert await receipt_of(town, added) != await receipt_of(town, answer)
+    status = await form(town, "/tip/status", receipt=code[1])
+    unchanged = await form(town, "/tip/supplements", **more | {"words": " ", "command_id": str(uuid4())})
+    assert (status.status_code, unchanged.status_code) == (200, 422)
+    assert shown(status) is None and shown(unchanged) is None
 
 
 @pytest.mark.parametrize("asked", ["GET", "refused"])
