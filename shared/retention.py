@@ -111,6 +111,7 @@ class Tidying:
         removed = {kind: await self._all(statement, kept) for kind, statement, kept in wanted}
         if self.keys is not None:
             removed["keys"] = await self.keys.sweep(UNUSED, self._known)
+            await self.keys.clear()  # where an erasure could not, because somebody read the whole table
         if any(removed.values()):
             log("tidying", service=self.service).info("removed", **removed)
         return removed

@@ -15,6 +15,7 @@ from shared.backup.manifest import KEYS, BackupRefused, Manifest
 from shared.backup.missing import Known, Lack, lack
 from shared.backup.take import Dsn
 from shared.backup.verify import check_keys, verify
+from shared.identity.clearing import clear
 from shared.identity.key_store import KeyWrapper
 from shared.lineage import NewLineage
 from shared.parts import Points, no_points
@@ -135,6 +136,8 @@ async def put_back(
 async def _erase(dsn: str, erasures: Erasures) -> int:
     connection = await asyncpg.connect(dsn)
     try:
-        return sum([await connection.fetchval(ERASE, subject) for subject in erasures.subjects])
+        erased: int = sum([await connection.fetchval(ERASE, subject) for subject in erasures.subjects])
+        await clear(connection)
+        return erased
     finally:
         await connection.close()

@@ -118,6 +118,26 @@ END
 $$;
 """
 
+# A third step: destroyed keys' bytes leave the table's file as well (clearing.py), and a crash in between is seen. To Postgres,
+# writing a table anew is maintaining it, which may be granted since version 17.
+CLEARING_DDL = """
+CREATE TABLE public.cleared (up_to timestamptz NOT NULL);
+COMMENT ON TABLE public.cleared IS 'keys that were destroyed until then are in no file of public.key any more';
+GRANT MAINTAIN ON public.key TO CURRENT_USER, keys_custodian;
+CREATE FUNCTION public.uncleared() RETURNS timestamptz
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT clock_timestamp() WHERE EXISTS (
+        SELECT FROM public.key
+        WHERE destroyed_at > coalesce((SELECT max(up_to) FROM public.cleared), '-infinity')
+    )
+$$;
+CREATE FUNCTION public.note_cleared(until timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$ INSERT INTO public.cleared VALUES (until) $$;
+REVOKE ALL ON FUNCTION public.uncleared(), public.note_cleared(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.uncleared(), public.note_cleared(timestamptz) TO keys_custodian;
+COMMENT ON COLUMN public.key.wrapped IS 'the key under the master key; null once destroyed, and then written anew';
+"""
+
 
 async def make_schema(connection: asyncpg.Connection) -> None:
     """Whatever step is missing; as keys_owner."""
@@ -125,3 +145,5 @@ async def make_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(KEYS_DDL)
     if not await connection.fetchval("SELECT to_regproc('public.refuse_the_erased') IS NOT NULL"):
         await connection.execute(ERASED_FOR_GOOD_DDL)
+    if not await connection.fetchval("SELECT to_regproc('public.uncleared') IS NOT NULL"):
+        await connection.execute(CLEARING_DDL)

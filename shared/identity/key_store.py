@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.errors import NotReady, Refusal
+from shared.identity.clearing import clear
 from shared.settings import SettingMissing
 
 # One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
@@ -217,7 +218,13 @@ class KeyStore:
         """
         destroyed: int = await self._pool.fetchval("SELECT public.erase_subject($1)", subject)
         self.forget(subject)
+        await self.clear()
         return destroyed
+
+    async def clear(self) -> bool:
+        """Destroyed keys leave the table's file, too; False when it has to be tried again. Only a custodian's role may."""
+        async with self._pool.acquire() as connection:
+            return await clear(connection)
 
     def forget(self, subject: str | None = None) -> None:
         """Drops what this process remembers: of one subject, or everything."""

@@ -68,11 +68,10 @@ async def test_an_uncommitted_key_holds_the_erasure_up_until_it_is_seen(keys: Ke
 async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None:
     superuser = await keys.superuser()
     await superuser.execute("DROP TABLE key CASCADE; DROP FUNCTION refuse_the_erased; DROP FUNCTION erase_subject")
-    await superuser.execute("DROP FUNCTION streams_with_keys; DROP FUNCTION sweep_keys")
+    await superuser.execute("DROP FUNCTION streams_with_keys, sweep_keys, uncleared, note_cleared; DROP TABLE cleared")
     await superuser.execute(KEYS_DDL)
-    custodian, office = await keys.store("keys_custodian"), await keys.store()
-    await office.sealing_key("i-1", "office", "tip-1")
-    await custodian.destroy("i-1")
+    await (await keys.store()).sealing_key("i-1", "office", "tip-1")
+    await (await keys.pool("keys_custodian")).execute("SELECT erase_subject('i-1')")
     async with superuser.acquire() as connection:
         await make_schema(connection)
         await make_schema(connection)

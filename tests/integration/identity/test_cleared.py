@@ -1,0 +1,158 @@
+"""What is left of a destroyed key on the server's disk: nothing in the database's files, and in the WAL until it is reused."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from shared.database import migrate_keys
+from shared.errors import NotReady
+from shared.identity.clearing import clear
+from shared.identity.key_store import Key
+from shared.retention import Tidying
+from tests.integration.identity.conftest import Keys
+from tests.integration.identity.test_sealing import place as place
+from tests.support.kernel import Place
+
+# A file may go while they are looked through, so what is missing is passed over.
+IN_DATABASE = """
+SELECT count(*) FROM pg_database d, pg_ls_dir('base/' || d.oid) AS name
+WHERE d.datname = current_database() AND position($1::bytea IN pg_read_binary_file('base/' || d.oid || '/' || name, true)) > 0
+"""
+IN_WAL = """
+SELECT count(*) FROM pg_ls_waldir() WHERE position($1::bytea IN pg_read_binary_file('pg_wal/' || name, true)) > 0
+"""
+TOMBSTONES = "SELECT count(*) FROM key WHERE destroyed_at IS NOT NULL"
+
+
+async def wrapped(superuser: asyncpg.Pool, key: Key) -> bytes:
+    kept: bytes = await superuser.fetchval("SELECT wrapped FROM key WHERE key_id = $1", UUID(key.key_id))
+    return kept
+
+
+async def in_files(superuser: asyncpg.Pool, content: bytes) -> int:
+    """How many files of the key database hold a piece of `content`, as they lie on the disk."""
+    await superuser.execute("CHECKPOINT")
+    found: int = await superuser.fetchval(IN_DATABASE, content[22:38])
+    return found
+
+
+async def some(keys: Keys) -> tuple[asyncpg.Pool, list[bytes]]:
+    """(superuser, the wrapped bytes of i-0, i-1 and i-2), on the disk already. No vacuum comes by itself."""
+    office, superuser = await keys.store(), await keys.superuser()
+    await superuser.execute("ALTER TABLE key SET (autovacuum_enabled = off)")
+    made = [await office.sealing_key(f"i-{nth}", "office", "tip-1") for nth in range(3)]
+    kept = [await wrapped(superuser, key) for key in made]
+    assert [await in_files(superuser, each) for each in kept] == [1, 1, 1]
+    return superuser, kept
+
+
+async def test_after_an_erasure_no_file_of_the_database_holds_the_key(keys: Keys) -> None:
+    superuser, kept = await some(keys)
+    assert await (await keys.store("keys_custodian")).destroy("i-2") == 1
+    assert [await in_files(superuser, each) for each in kept] == [1, 1, 0]
+    assert await superuser.fetchval(TOMBSTONES) == 1
+    opened = await (await keys.store()).sealing_key("i-1", "office", "tip-1")
+    assert await wrapped(superuser, opened) == kept[1]
+
+
+async def test_a_plain_vacuum_would_leave_some_of_it(keys: Keys) -> None:
+    """It moves what is left together, over a part of what is gone."""
+    superuser, _ = await some(keys)
+    office = await keys.store()
+    names = [await office.sealing_key("i-2", "custodian", "tip-1") for _ in range(9)]
+    kept = [await wrapped(superuser, key) for key in names]
+    await superuser.execute("SELECT erase_subject('i-2')")
+    await superuser.execute("VACUUM key")
+    assert any([await in_files(superuser, each) for each in kept])
+    await (await keys.store("keys_custodian")).destroy("i-2")
+    assert not any([await in_files(superuser, each) for each in kept])
+
+
+async def test_an_erasure_that_was_killed_before_is_cleared_when_it_is_done_again(keys: Keys) -> None:
+    superuser, kept = await some(keys)
+    await (await keys.pool("keys_custodian")).execute("SELECT erase_subject('i-2')")
+    assert await in_files(superuser, kept[2]) == 1, "or there would be nothing to clear"
+    assert await (await keys.store("keys_custodian")).destroy("i-2") == 0
+    assert await in_files(superuser, kept[2]) == 0
+
+
+async def test_what_a_backup_under_way_holds_up_is_cleared_by_the_next_tidying(place: Place, keys: Keys) -> None:
+    """The erasure itself waits for nobody, and nobody waits for it for long."""
+    superuser, kept = await some(keys)
+    custodian, reader = await keys.store("keys_custodian"), await keys.pool()
+    tidying = Tidying("intake", place.pool, keys=custodian)
+    async with reader.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        await connection.fetch("SELECT * FROM key")
+        assert await asyncio.wait_for(custodian.destroy("i-2"), 10) == 1
+        assert await (await keys.store()).sealing_key("i-1", "office", "tip-1")
+    assert await in_files(superuser, kept[2]) == 1
+    await tidying.once()
+    assert await in_files(superuser, kept[2]) == 0
+
+
+async def test_the_table_is_written_anew_for_a_destroyed_key_only(keys: Keys) -> None:
+    superuser, _ = await some(keys)
+    custodian, file = await keys.store("keys_custodian"), "SELECT pg_relation_filenode('key')"
+    first = await superuser.fetchval(file)
+    assert await custodian.clear() and await superuser.fetchval(file) == first
+    await custodian.destroy("i-2")
+    second = await superuser.fetchval(file)
+    assert second != first
+    assert await custodian.destroy("i-2") == 0 and await custodian.clear()
+    assert await superuser.fetchval(file) == second
+
+
+async def test_a_role_that_may_not_is_told_so_and_it_stays_to_be_done(keys: Keys) -> None:
+    superuser, kept = await some(keys)
+    await superuser.execute("REVOKE MAINTAIN ON key FROM keys_custodian")
+    custodian = await keys.store("keys_custodian")
+    with pytest.raises(NotReady, match="minewatch migrate"):
+        await custodian.destroy("i-2")
+    assert await in_files(superuser, kept[2]) == 1
+    await superuser.execute("GRANT MAINTAIN ON key TO keys_custodian")
+    assert await custodian.destroy("i-2") == 0
+    assert await in_files(superuser, kept[2]) == 0
+
+
+@pytest.mark.parametrize("role", ["keys_office", "keys_police"])
+async def test_only_the_custodian_may(keys: Keys, role: str) -> None:
+    pool = await keys.pool(role)
+    async with pool.acquire() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await clear(connection)
+    before = await pool.fetchval("SELECT pg_relation_filenode('key')")
+    await pool.execute("VACUUM (FULL) public.key")  # Postgres warns, and does nothing
+    assert await pool.fetchval("SELECT pg_relation_filenode('key')") == before
+    for statement in ("SELECT note_cleared(now())", "INSERT INTO cleared VALUES (now())"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(statement)
+
+
+async def test_a_database_of_an_earlier_version_is_cleared_of_what_was_erased_before(keys: Keys) -> None:
+    superuser, kept = await some(keys)
+    await superuser.execute("DROP FUNCTION uncleared, note_cleared; DROP TABLE cleared")
+    await superuser.execute("REVOKE MAINTAIN ON key FROM keys_custodian; SELECT erase_subject('i-2')")
+    await superuser.execute(f'ALTER DATABASE "{keys.database}" OWNER TO keys_owner')  # as the first one is
+    for _ in range(2):
+        await migrate_keys(keys.templates.dsn(keys.database, "keys_owner"))
+    assert await in_files(superuser, kept[2]) == 1
+    assert await (await keys.store("keys_custodian")).clear()
+    assert await in_files(superuser, kept[2]) == 0
+
+
+async def test_the_wal_keeps_it_until_a_checkpoint_when_it_is_not_recycled(keys: Keys) -> None:
+    """As docs/operations.md says of `wal_recycle`; with recycling, nobody can say until when."""
+    superuser, kept = await some(keys)
+    await superuser.execute("ALTER SYSTEM SET wal_recycle = off")
+    try:
+        await superuser.execute("SELECT pg_reload_conf()")
+        await (await keys.store("keys_custodian")).destroy("i-2")
+        assert await superuser.fetchval(IN_WAL, kept[2]) == 1
+        await superuser.execute("SELECT pg_switch_wal()")
+        await superuser.execute("CHECKPOINT")
+        assert await superuser.fetchval(IN_WAL, kept[2]) == 0
+    finally:
+        await superuser.execute("ALTER SYSTEM RESET wal_recycle")
+        await superuser.execute("SELECT pg_reload_conf()")
