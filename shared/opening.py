@@ -6,9 +6,9 @@ A reason to read a tip may name the informant. It is sealed with the opening's o
 informant destroys that key too (`read_of`). It is told to the auditor in the list, and in no pack (`for_a_pack`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,7 @@ from shared.contracts.event import Event, text_of
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.parts import AsOf, Heads, InPack, Opening
 from shared.decider import Actor, Command, Decider
-from shared.errors import Refusal, StreamExists
+from shared.errors import NotPermitted, Refusal, StreamExists
 from shared.evidence import kind_of
 from shared.ids import fresh
 from shared.read_model import ReadModel, Write
@@ -52,6 +52,19 @@ NOT_IN_PACKS = "〔理由可能涉及举报人，证据包中不写明〕 may na
 class OpeningNeedsReason(Refusal):
     """请写明调阅理由，不少于四个字，不超过一千字。
     Give the reason for reading this, in 4 to 1,000 characters."""
+
+
+class SealedForNow(NotPermitted):
+    """这条记录目前封存，不在此处显示。请到所属业务处写明理由后调阅。
+    This record is sealed for now and not shown here. Where it belongs, it is opened with a reason."""
+
+
+Closed = Callable[[Tx, Actor, str, date], Awaitable[bool]]
+"""(reader, stream, the town's day) -> whether that record is sealed for this reader for now."""
+
+
+async def nothing_closed(_: Tx, __: Actor, ___: str, ____: date) -> bool:
+    return False
 
 
 class MakeOpening(Command):

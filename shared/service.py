@@ -29,6 +29,7 @@ from shared.half_restored import refuse_half
 from shared.identity import forgetting
 from shared.identity.key_store import EnvironmentWrapper, KeyStore
 from shared.log_signing import LogSigning
+from shared.opening import Closed, nothing_closed
 from shared.outside import Outside
 from shared.parts import Points, no_points
 from shared.plan.book import PlanBook
@@ -59,7 +60,8 @@ class ServiceCard:
     """What a service is made of. `projections`: group name -> read models; a group stops alone when it fails.
 
     `custodians`: the deadlines that are kept only where the custodian's keys are; such work waits until a process has them.
-    `outside`: makes the ways to the outside, None for a service that sends nothing; `evidence`: what can be taken out as such.
+    `outside`: makes the ways to the outside, None for a service that sends nothing; `evidence`: what can be taken out as such;
+    `closed`: records of which no event is shown for now.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ServiceCard:
     outside: Callable[[Settings, PlanBook], Outside] | None = None
     custodians: Callable[[KeyStore], Timers] | None = None
     evidence: Evidence = field(default_factory=lambda: Evidence({}))
+    closed: Closed = nothing_closed
 
     def consumes(self) -> dict[str, frozenset[str]]:
         """source -> the types this service has a use for, its own left out."""

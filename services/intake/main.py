@@ -10,6 +10,8 @@ from services.intake import (
     informant_pages,
     pages,
     patrol_api,
+    patrol_desk,
+    patrol_pages,
     public_api,
     sign_in_pages,
     timers,
@@ -61,6 +63,7 @@ def describe() -> ServiceCard:
             public_api.router,
             api.router,
             patrol_api.router,
+            patrol_pages.router,
             informant_api.router,
             disclosure_pages.router,
             informant_pages.router,
@@ -70,4 +73,5 @@ def describe() -> ServiceCard:
         templates=Path(__file__).parent / "templates",
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
+        closed=patrol_desk.closed,
     )

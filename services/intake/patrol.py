@@ -49,6 +49,8 @@ FINDING_FIELDS: dict[str, Kind] = {
 }
 FINDING_FIELD = re.compile(r"finding\.(\d{1,2})\.([a-z_]+)")
 """A field of the finding numbered in the middle, for example `finding.2.violation`."""
+ROUTINE = "routine"
+"""The one reason whose plans everybody may know of; every other one is that of a check without notice."""
 
 
 class PatrolNeedsTime(Refusal):
@@ -144,7 +146,7 @@ class PlanPatrol(_PatrolCommand):
     unit: str
     patrol_class: str
     planned_on: date
-    reason: str = "routine"
+    reason: str = ROUTINE
 
 
 class StartPatrol(_PatrolCommand):

@@ -1,16 +1,10 @@
-"""Patrols by HTTP: planned, started, recorded, with the route as GPX; phones that were offline send one record later.
-
-Whoever is bound to a village has the patrols of their own unit there. Another unit's is not there for them, planned or walked: a
-check that is seen coming surprises nobody, and next to a list of all patrols a hazard would tell that it came from a tip.
-"""
+"""Patrols by HTTP: planned, started, recorded, with the route as GPX; phones that were offline send one record later."""
 
 import asyncio
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
@@ -25,14 +19,29 @@ from services.intake.patrol import (
 from services.intake.patrol_bodies import (
     Correction,
     InError,
+    OpeningAsked,
     PatrolLine,
     PatrolPage,
     PatrolPlan,
     PatrolRecord,
     PatrolStart,
+    PlanOpened,
     RouteKept,
 )
-from services.intake.read_models import patrol_finding, patrol_line, steps
+from services.intake.patrol_desk import (
+    PATROLLERS,
+    PLANNERS,
+    READERS,
+    eyes,
+    must_act_on,
+    opened,
+    own_unit,
+    own_village,
+    shown,
+    told,
+    visible,
+)
+from services.intake.read_models import patrol_line
 from services.intake.route import MAX_BYTES, MEDIA_TYPE, RouteNotKept, RouteTooLarge, Track, geojson, track_of
 from shared.contracts.event import Code
 from shared.contracts.intake.patrol import Route
@@ -45,48 +54,10 @@ from shared.web.preconditions import etag
 
 router = APIRouter(prefix="/intake/v1", tags=["patrols"])
 
-PATROLLERS = ("village_head", "inspector", "police_officer", "land_officer", "clerk")
-PLANNERS = (*PATROLLERS, "office_director")
-READERS = (*PLANNERS, "duty_officer", "group_leader", "deputy_leader", "designated_reporter", "auditor")
-
 AtDoor = Annotated[Door, Depends(door)]
 Patroller = Annotated[Call, Depends(call(*PATROLLERS))]
 Planner = Annotated[Call, Depends(call(*PLANNERS))]
 Reader = Annotated[Actor, Depends(reader(*READERS))]
-
-
-def own_village(who: Actor, village: str | None) -> str | None:
-    """`village`, or the one the post is bound to. Raises NotPermitted for any other village."""
-    if who.village is not None and village not in (None, who.village):
-        raise NotPermitted("another village")
-    return village or who.village
-
-
-def own_unit(who: Actor, unit: str | None) -> str | None:
-    """`unit`, or that of a post bound to a village. Raises NotPermitted when such a post names another one."""
-    if who.village is None:
-        return unit
-    if unit not in (None, who.unit):
-        raise NotPermitted("another unit")
-    return who.unit
-
-
-def must_cover(who: Actor, line: Any) -> None:
-    """Raises NotFound for a patrol that is not there for this reader."""
-    if who.village is not None and (line["village"], line["unit"]) != (who.village, who.unit):
-        raise NotFound(line["patrol"])
-
-
-def told(who: Actor, line: Any) -> dict[str, Any]:
-    """A patrol's line. Why it was planned is not for a village: the office may have sent its unit after a tip."""
-    return dict(line) if who.village is None else {**line, "reason": None}
-
-
-def told_steps(who: Actor, done: Iterable[Any]) -> list[dict[str, Any]]:
-    """Its history; no reasons for a village, whoever gave them."""
-    if who.village is None:
-        return [dict(step) for step in done]
-    return [{**step, "facts": {k: v for k, v in step["facts"].items() if k != "reason"}} for step in done]
 
 
 def for_somebody(who: Actor) -> None:
@@ -192,26 +163,20 @@ async def enter_patrol_in_error(patrol: UUID, body: InError, response: Response,
 
 async def _do(command: CorrectPatrol | EnterPatrolInError, response: Response, at: Door, call: Call) -> Accepted:
     async def seen() -> Command:
-        await _visible(at, call.who, command.patrol)
+        async with at.reading() as tx:
+            row = await patrol_line.one(tx, eyes(call.who, at.today()), command.patrol)
+            await must_act_on(at, tx, call.who, row)
         return command
 
     return accepted(await at.app.handle_made(seen, call.cause), response)
 
 
-async def _visible(at: Door, who: Actor, patrol: str) -> asyncpg.Record:
-    """The patrol's line. Raises NotFound, also for a patrol that is not there for this reader."""
-    async with at.reading() as tx:
-        row = await patrol_line.one(tx, patrol)
-    must_cover(who, row)
-    return row
-
-
 async def _theirs_or_new(at: Door, who: Actor, patrol: str) -> None:
-    """Raises NotFound for a patrol that is there, and not for this reader."""
+    """Raises what must_act_on raises for a patrol that is there."""
     async with at.reading() as tx:
-        row = await patrol_line.find(tx, patrol)
-    if row is not None:
-        must_cover(who, row)
+        row = await patrol_line.find(tx, eyes(who, at.today()), patrol)
+        if row is not None:
+            await must_act_on(at, tx, who, row)
 
 
 @router.get("/patrols")
@@ -224,11 +189,14 @@ async def list_patrols(
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[PatrolLine]:
-    """Patrols, newest first; a post bound to a village has its unit's alone. Raises NotPermitted when it asks for another's."""
+    """Patrols, newest first; a post bound to a village has its unit's alone. Raises NotPermitted when it asks for another's.
+
+    Of a sealed plan there is one line without anything in it, and none for a question that names a village or a unit.
+    """
     after = read_cursor(cursor, datetime, str)
     filters = {"state": state, "village": own_village(who, village), "unit": own_unit(who, unit)}
     async with at.reading() as tx:
-        rows = await patrol_line.page(tx, **filters, after=after, most=limit + 1)
+        rows = await patrol_line.page(tx, eyes(who, at.today()), **filters, after=after, most=limit + 1)
     return page_of(
         rows, limit, lambda row: PatrolLine.model_validate(told(who, row)), lambda row: (row["at"], row["patrol"])
     )
@@ -236,14 +204,20 @@ async def list_patrols(
 
 @router.get("/patrols/{patrol}")
 async def show_patrol(patrol: UUID, response: Response, at: AtDoor, who: Reader) -> PatrolPage:
-    """One patrol with its findings and steps."""
-    row = await _visible(at, who, str(patrol))
+    """One patrol with its findings and steps; of a sealed plan nothing but that there is one."""
     async with at.reading() as tx:
-        rows = await patrol_finding.of_patrol(tx, str(patrol))
-        done = told_steps(who, await steps.of_stream(tx, f"patrol-{patrol}"))
-    found = [{name: value for name, value in line.items() if name != "patrol"} for line in rows]
-    response.headers["ETag"] = etag(row["version"])
-    return PatrolPage.model_validate({**told(who, row), "found": found, "steps": done})
+        found = await shown(at, tx, who, str(patrol))
+    response.headers["ETag"] = etag(found["version"])
+    return PatrolPage.model_validate(found)
+
+
+@router.post("/patrols/{patrol}/opening")
+async def open_plan(
+    patrol: UUID, body: OpeningAsked, at: AtDoor, call: Annotated[Call, Depends(call(*READERS))]
+) -> PlanOpened:
+    """Reads a sealed plan: who, and why, is an event before it is shown. What is not sealed is shown, and nothing recorded."""
+    event_id, plan = await opened(at, call, str(patrol), body.reason)
+    return PlanOpened(opening=event_id, plan=PatrolPage.model_validate(plan))
 
 
 @router.get("/patrols/{patrol}/route.gpx")
@@ -260,7 +234,8 @@ async def show_route_as_geojson(patrol: UUID, at: AtDoor, who: Reader) -> Respon
 
 
 async def _route_of(at: Door, who: Actor, patrol: str) -> bytes:
-    row = await _visible(at, who, patrol)
+    async with at.reading() as tx:
+        row = await visible(at, tx, who, patrol)
     if row["route_sha256"] is None:
         raise NotFound(patrol)
     return await _kept(at, row["route_sha256"])

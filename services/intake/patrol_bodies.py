@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.intake.patrol import ROUTINE
 from services.intake.route import MAX_BYTES
 from shared.contracts.event import Code, Id
+from shared.opening import LEAST_REASON, MOST_REASON
 from shared.web.sent import SentPlace, SentValue
 
 
@@ -16,14 +18,17 @@ class _Body(BaseModel):
 
 
 class PatrolPlan(_Body):
-    """`patrol`: its id when the caller chooses one; `planned_on`: the day, town time; `reason`: why here and now."""
+    """`patrol`: its id when the caller chooses one; `planned_on`: the day, town time; `reason`: why here and now.
+
+    With any reason but `routine` the plan is sealed until the patrol begins or its day is over.
+    """
 
     patrol: UUID | None = None
     village: Code
     unit: Code
     patrol_class: Code
     planned_on: date
-    reason: Code = "routine"
+    reason: Code = ROUTINE
 
 
 class PatrolStart(_Body):
@@ -78,6 +83,12 @@ class InError(_Body):
     reason: Annotated[str, Field(max_length=1000)]
 
 
+class OpeningAsked(_Body):
+    """Why the sealed plan is read. It is sealed for the office, and told to the auditor: let it name no place."""
+
+    reason: Annotated[str, Field(min_length=LEAST_REASON, max_length=MOST_REASON)]
+
+
 class RouteKept(BaseModel):
     """`sha256` names the kept file; times are None when the file has none."""
 
@@ -89,13 +100,17 @@ class RouteKept(BaseModel):
 
 
 class PatrolLine(BaseModel):
-    """state: planned | started | recorded | void; `findings` counts them; `reason`: None for a reader bound to a village."""
+    """state: planned | started | recorded | void; `findings` counts them; `reason`: None for a reader bound to a village.
+
+    `sealed`: a plan that is kept from this reader for now; of it there is no more than `patrol`, `version` and `state`.
+    """
 
     patrol: str
     version: int
     state: str
-    village: str
-    unit: str
+    sealed: bool
+    village: str | None
+    unit: str | None
     patrol_class: str | None
     planned_on: date | None
     reason: str | None
@@ -106,7 +121,7 @@ class PatrolLine(BaseModel):
     points: int | None
     metres: int | None
     findings: int | None
-    live: bool
+    live: bool | None
     no_finding: bool | None
     handling: str | None
     handling_note: str | None
@@ -122,3 +137,10 @@ class FindingShown(FindingBody):
 class PatrolPage(PatrolLine):
     found: list[FindingShown]
     steps: list[dict[str, Any]]
+
+
+class PlanOpened(BaseModel):
+    """`opening`: the event that says who read the plan and why; None when it was not sealed for this reader."""
+
+    opening: UUID | None
+    plan: PatrolPage

@@ -68,9 +68,9 @@ class AsOf(Part):
 class Opening(Event):
     """Somebody was given what is not simply there to read; each service publishes it as its own.
 
-    kind: evidence_pack | export | audit_copy | replay | …; about: the streams that were opened, none for the whole log; `heads`
-    when the reading was to show that nothing is left out; `pack` in the order of an evidence pack, and `as_of` where another
-    moment was opened than that of the opening; openings before 0.2 have neither.
+    kind: evidence_pack | export | audit_copy | replay | inspection_plan | …; about: the streams that were opened, none for the
+    whole log; `heads` when the reading was to show that nothing is left out; `pack` in the order of an evidence pack, and `as_of`
+    where another moment was opened than that of the opening; openings before 0.2 have neither.
     """
 
     kind: Code

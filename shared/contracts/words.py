@@ -278,6 +278,7 @@ VALUES: Mapping[str, Words] = {
     "export": ("整本导出", "export"),
     "audit_copy": ("审计副本", "auditor's copy"),
     "replay": ("回放", "replay"),
+    "inspection_plan": ("检查计划", "inspection plan"),
 }
 """Codes that no plan names."""
 

@@ -42,7 +42,7 @@ def replay_app(of: Readable, pool: asyncpg.Pool, moment: Moment, post: str) -> F
     web = make_web_app(
         of.name,
         card.title,
-        routers=[*card.routers, event_routes(of.name)],
+        routers=[*card.routers, event_routes(of.name, card.closed)],
         templates=card.templates,
         rule_status=card.rule_status,
         ready=lambda: {},

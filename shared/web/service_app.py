@@ -17,6 +17,7 @@ from shared.errors import NotFound, NotPermitted
 from shared.files import Files
 from shared.identity.clients import Clients
 from shared.identity.tokens import Tokens
+from shared.opening import Closed, SealedForNow
 from shared.service import Service
 from shared.web.app import make_web_app
 from shared.web.door import Door, door, reader
@@ -51,7 +52,7 @@ def web_of(service: Service) -> FastAPI:
         routers=[
             *service.card.routers,
             kernel_routes(service, tokens),
-            event_routes(service.name),
+            event_routes(service.name, service.card.closed),
             status_routes(service, lambda: readiness(service) | unsigned(service)),
             evidence_routes(service),
             log_routes(service),
@@ -131,7 +132,7 @@ def kernel_routes(service: Service, tokens: Tokens) -> APIRouter:
     return router
 
 
-def event_routes(service: str) -> APIRouter:
+def event_routes(service: str, closed: Closed) -> APIRouter:
     """Single events, for whoever oversees the campaign."""
     router = APIRouter(prefix=f"/{service}")
 
@@ -147,9 +148,11 @@ def event_routes(service: str) -> APIRouter:
             raise NotPermitted("events are not shown to a village")
         async with at.reading() as tx:
             row = await tx.one(EVENT, (event_id,))
-        if row is None:
-            raise NotFound(str(event_id))
-        event = json.loads(row["body"])
+            if row is None:
+                raise NotFound(str(event_id))
+            event = json.loads(row["body"])
+            if await closed(tx, who, event["subject"], at.today()):
+                raise SealedForNow(event["subject"])
         withheld = [] if who.post in OFFICE else personal_fields(event["type"])
         event["data"] = {name: value for name, value in event["data"].items() if name not in withheld}
         response.headers["ETag"] = f'"{row["leaf"].hex()}"'

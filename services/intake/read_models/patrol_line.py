@@ -1,7 +1,12 @@
-"""One line a patrol. state: planned | started | recorded | void."""
+"""One line a patrol. state: planned | started | recorded | void.
+
+A plan with any reason but `routine` is sealed until the patrol begins, is void, or its day is over: for everybody but those who
+planned it, and those who walk for its unit. Each line says whether it is sealed for whoever looks.
+"""
 
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
@@ -14,7 +19,10 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    and_,
     bindparam,
+    func,
+    not_,
     or_,
     select,
     tuple_,
@@ -22,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from services.intake.patrol import ROUTINE
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
 from shared.contracts.intake import patrol
@@ -47,6 +56,7 @@ LINE = Table(
     Column("patrol_class", Text),
     Column("planned_on", Date),
     Column("reason", Text),
+    Column("planners", ARRAY(Text)),
     Column("started_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
     Column("members", ARRAY(Text)),
@@ -63,7 +73,7 @@ LINE = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Index("patrol_line_newest", "at", "patrol"),
 )
-"""`at` orders the list: when it last happened outside (planned, started, ended)."""
+"""`at` orders the list: when it last happened outside (planned, started, ended). `planners`: who planned it, and for whom."""
 
 CORRECTABLE = ("village", "unit", "patrol_class", "started_at", "ended_at", "handling", "handling_note")
 _OF = LINE.c.patrol == bindparam("of_patrol")
@@ -74,7 +84,7 @@ PUT = PUT.on_conflict_do_update(
     set_={
         name: PUT.excluded[name]
         for name in LINE.columns.keys()  # noqa: SIM118
-        if name not in ("patrol", "planned_on", "reason")
+        if name not in ("patrol", "planned_on", "reason", "planners")
     },
 )
 START = insert(LINE)
@@ -89,14 +99,39 @@ CORRECT = {
 CORRECT_NOTHING = update(LINE).where(_OF).values(version=bindparam("at_version"))
 VOID = update(LINE).where(_OF).values(version=bindparam("at_version"), state="void")
 
-ONE = select(LINE).where(LINE.c.patrol == bindparam("patrol"))
-# Newest first; a filter that is NULL lets everything through; `after` is the last line of the page before.
+
+@dataclass(frozen=True)
+class Eyes:
+    """Who looks, and on which day. `unit`: whose plans they know, empty for a post that knows of none."""
+
+    person: str
+    unit: str
+    today: date
+
+
+_KNOWS = or_(
+    bindparam("person", type_=Text) == LINE.c.planners.any_(), LINE.c.unit == bindparam("walks_for", type_=Text)
+)
+SEALED = and_(
+    LINE.c.state == "planned",
+    func.coalesce(LINE.c.reason, "") != ROUTINE,
+    func.coalesce(LINE.c.planned_on >= bindparam("today", type_=Date), True),
+    not_(func.coalesce(_KNOWS, False)),
+)
+_SEEN = select(LINE, SEALED.label("sealed"))
+
+ONE = _SEEN.where(LINE.c.patrol == bindparam("patrol"))
+# Newest first; a filter that is NULL lets everything through; `after` is the last line of the page before. A question for a
+# place or a unit is not answered with what is sealed: it would tell where.
 PAGE = (
-    select(LINE)
-    .where(
+    _SEEN.where(
         *(
             or_(bindparam(name, type_=Text).is_(None), LINE.c[name] == bindparam(name, type_=Text))
             for name in ("state", "village", "unit")
+        ),
+        or_(
+            and_(bindparam("village", type_=Text).is_(None), bindparam("unit", type_=Text).is_(None)),
+            not_(SEALED),
         ),
         or_(
             bindparam("after_at", type_=DateTime(timezone=True)).is_(None),
@@ -114,6 +149,7 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
     match e.event:
         case PatrolPlanned() as p:
             planned = {"state": "planned", "planned_on": p.planned_on, "reason": p.reason, "at": e.occurred_at}
+            planned["planners"] = [person for person in (e.actor, (e.on_behalf_of or "").partition(";")[0]) if person]
             yield PUT, _line(e) | {"patrol_class": p.patrol_class, **planned}
         case PatrolStarted():
             yield START, _line(e) | {"state": "started", "started_at": e.occurred_at, "at": e.occurred_at}
@@ -152,8 +188,13 @@ def _record(p: PatrolRecorded) -> dict[str, Any]:
     }
 
 
+def _looking(eyes: Eyes) -> dict[str, Any]:
+    return {"person": eyes.person, "walks_for": eyes.unit, "today": eyes.today}
+
+
 async def page(
     tx: Tx,
+    eyes: Eyes,
     *,
     state: str | None,
     village: str | None,
@@ -164,19 +205,20 @@ async def page(
     """At most `most` lines, newest first, beginning behind `after` (at, patrol)."""
     after_at, after_patrol = after or (None, None)
     filters = {"state": state, "village": village, "unit": unit}
-    return await tx.all(PAGE, {**filters, "after_at": after_at, "after_patrol": after_patrol, "most": most})
+    after_line = {"after_at": after_at, "after_patrol": after_patrol}
+    return await tx.all(PAGE, {**filters, **after_line, **_looking(eyes), "most": most})
 
 
-async def one(tx: Tx, patrol_id: str) -> asyncpg.Record:
+async def one(tx: Tx, eyes: Eyes, patrol_id: str) -> asyncpg.Record:
     """Raises NotFound."""
-    row = await find(tx, patrol_id)
+    row = await find(tx, eyes, patrol_id)
     if row is None:
         raise NotFound(patrol_id)
     return row
 
 
-async def find(tx: Tx, patrol_id: str) -> asyncpg.Record | None:
-    return await tx.one(ONE, {"patrol": patrol_id})
+async def find(tx: Tx, eyes: Eyes, patrol_id: str) -> asyncpg.Record | None:
+    return await tx.one(ONE, {"patrol": patrol_id, **_looking(eyes)})
 
 
 READ_MODEL = ReadModel("patrol_line", tables=(LINE,), events=patrol.EVENTS, project=project)

@@ -63,7 +63,7 @@ async def test_a_surprise_check_is_not_there_for_the_village_at_any_step(town: T
     patrol, nobody = await planned(town), str(uuid4())
     for step in STEPS:
         await brought_to(town, patrol, step)
-        assert step in [line["state"] for line in await all_seen(town, town.headers("clerk"), unit="safety_office")]
+        assert step in [line["state"] for line in await all_seen(town, town.headers("inspector"), unit="safety_office")]
         assert await all_seen(town, who) == before, step
         assert patrol not in [line["patrol"] for line in await all_seen(town, who, state=step)]
         for part in ("", "/route.gpx", "/route.geojson"):
