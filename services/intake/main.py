@@ -29,6 +29,7 @@ from services.intake.read_models import (
 )
 from services.intake.rule_status import RULE_STATUS
 from services.intake.tip import TIP
+from services.intake.wording import WORDING
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.opening import IntakeOpeningMade
 from shared.evidence import ORDERING, Evidence
@@ -50,7 +51,7 @@ def describe() -> ServiceCard:
     return ServiceCard(
         name="intake",
         title="举报与巡查 · Intake",
-        deciders=(TIP, PATROL, DISCLOSURE, opening_of(IntakeOpeningMade)),
+        deciders=(TIP, PATROL, DISCLOSURE, WORDING, opening_of(IntakeOpeningMade)),
         inline=(*(module.READ_MODEL for module in INLINE), openings_of(IntakeOpeningMade, InformantErased)),
         projections={
             "handling": (tip_handling.READ_MODEL,),

@@ -1,6 +1,6 @@
 """Which HTTP status a refusal answers with, where it is not 409: the record as it stands forbids it."""
 
-from services.intake import disclosing, patrol, receipt, route, rules, tip, tries
+from services.intake import disclosing, patrol, receipt, route, rules, tip, tries, wording
 from shared.identity.key_store import SubjectErased
 
 DOES_NOT_FIT = (
@@ -16,6 +16,7 @@ DOES_NOT_FIT = (
     rules.CorrectionDoesNotFit,
     rules.GroundsNeeded,
     receipt.ReceiptMistyped,
+    wording.RecordHasNoWords,
     tip.AnonymousTipHasName,
     tip.NamedTipNeedsName,
     tip.TipNeedsWords,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from shared.contracts.cases import campaign, hazard, site
 from shared.contracts.cases import opening as cases_opening
 from shared.contracts.event import Event
-from shared.contracts.intake import disclosure, informant, patrol, tip
+from shared.contracts.intake import disclosure, informant, patrol, tip, words
 from shared.contracts.intake import opening as intake_opening
 from shared.contracts.notify import message
 from shared.contracts.notify import opening as notify_opening
@@ -58,6 +58,7 @@ CONTRACTS = Registry(
     + tip.EVENTS
     + informant.EVENTS
     + disclosure.EVENTS
+    + words.EVENTS
     + patrol.EVENTS
     + intake_opening.EVENTS
     + weekly_report.EVENTS
