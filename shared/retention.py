@@ -123,6 +123,7 @@ class Tidying:
         for row in await self.pool.fetch(ERASURES, list(ERASED)):
             erasures.note(row["body"], self.service)
         destroyed = sum([await self.keys.destroy(subject) for subject in erasures.subjects])
+        destroyed += await self.keys.destroy_keys(erasures.keys)
         if destroyed:
             log("tidying", service=self.service).warning("erased again", keys=destroyed)
         return destroyed

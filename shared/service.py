@@ -17,6 +17,7 @@ from shared import log_feed
 from shared.app import App
 from shared.bell import Chime
 from shared.clock import Clock
+from shared.contracts.event import Event
 from shared.contracts.registry import CONTRACTS
 from shared.database import open_pool
 from shared.decider import Decider
@@ -35,6 +36,7 @@ from shared.parts import Points, no_points
 from shared.plan.book import PlanBook
 from shared.reaction import Reactions, Reactor
 from shared.read_model import ReadModel, outgrown, tables_of
+from shared.rebuilding import Rebuilding
 from shared.receiver import Receiver
 from shared.relay import Relay
 from shared.replay import FILL_SHADOW, ONE_REBUILD, Progress, Replay, clear_shadow
@@ -60,6 +62,7 @@ class ServiceCard:
     """What a service is made of. `projections`: group name -> read models; a group stops alone when it fails.
 
     `custodians`: the deadlines that are kept only where the custodian's keys are; such work waits until a process has them.
+    `rebuilt_after`: facts after which texts in read models no longer open, so that all of them are built anew.
     `outside`: makes the ways to the outside, None for a service that sends nothing; `evidence`: what can be taken out as such;
     `closed`: records of which no event is shown for now.
     """
@@ -76,6 +79,7 @@ class ServiceCard:
     rule_status: Mapping[str, int] = field(default_factory=dict)
     outside: Callable[[Settings, PlanBook], Outside] | None = None
     custodians: Callable[[KeyStore], Timers] | None = None
+    rebuilt_after: Sequence[type[Event]] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence({}))
     closed: Closed = nothing_closed
 
@@ -83,6 +87,7 @@ class ServiceCard:
         """source -> the types this service has a use for, its own left out."""
         types = set(self.reactions.types())
         types |= {e.type for group in self.projections.values() for model in group for e in model.events}
+        types |= {e.type for e in self.rebuilt_after}
         sources = sorted({t.split(".", 1)[0] for t in types} - {self.name})
         return {source: frozenset(t for t in types if t.startswith(f"{source}.")) for source in sources}
 
@@ -109,6 +114,7 @@ class Service:
         self.receivers: dict[str, Receiver] = {}
         self.projections: list[Projection] = []
         self.reactors: list[Reactor] = []
+        self.rebuilders: list[Rebuilding] = []
         self.relay: Relay | None = None
         self.outgrown: frozenset[str] = frozenset()
         self.died: dict[str, str] = {}
@@ -116,6 +122,7 @@ class Service:
         self.custodian: KeyStore | None = None
         self.custodians_timers = Timers()
         self.deliveries: Deliveries | None = None
+        self.on_erasure: list[Callable[[], Awaitable[None]]] = []  # drops more that this process keeps of texts
         self.beside: list[Callable[[], Awaitable[None]]] = []  # what was opened on it and ends with it
 
     @property
@@ -140,7 +147,7 @@ class Service:
             read = frozenset({"all", "custodian"})
             self.custodian = KeyStore(self.custodians_pool, wrapper, self.name, read, remembered=0)
             self.custodians_timers = self.card.custodians(self.custodian)
-        await forgetting.listen(self.nc, s.jurisdiction, keys)
+        await forgetting.listen(self.nc, s.jurisdiction, keys, self.on_erasure)
         self.book = PlanBook(s.plans)
         self.app = App(
             service=self.name,
@@ -211,6 +218,8 @@ class Service:
                 self.projections.append(projection)
         if any(t.startswith(f"{source}.") for t in self.card.reactions.types()):
             self.reactors.append(Reactor(self.name, walk, self.card.reactions, self.app, bell, points=self.points))
+        if types := frozenset(e.type for e in self.card.rebuilt_after if e.type.startswith(f"{source}.")):
+            self.rebuilders.append(Rebuilding(walk, types, self.pool, self.sealer.keys.forget, self.rebuild))
 
     def start(self) -> None:
         """Runs the wanted parts in the background. Raises NotReady while a read model is an earlier version's."""
@@ -226,6 +235,7 @@ class Service:
         if "follower" in self.only:
             wanted += [(f"projection {p.group} {p.walk.source}", p.run()) for p in self.projections]
             wanted += [(f"reactions {r.walk.source}", r.run()) for r in self.reactors]
+            wanted += [(f"rebuilding {r.walk.source}", r.run()) for r in self.rebuilders]
         if "timers" in self.only:
             wanted += [("timers", self.clockwork.run())]
             tidying = Tidying(self.name, self.pool, Retention.from_environment(), keys=self.custodian)

@@ -26,6 +26,7 @@ from shared import event_store
 from shared.app import App, Cause
 from shared.contracts.cases.opening import CasesOpeningMade
 from shared.contracts.envelope import read
+from shared.contracts.intake.words import WordsErased
 from shared.decider import Actor
 from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
@@ -73,6 +74,7 @@ def describe() -> ServiceCard:
         templates=Path(__file__).parent / "templates",
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
+        rebuilt_after=(WordsErased,),
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.intake.disclosure import DisclosureGround
 from services.intake.informant import ErasureGround
 from services.intake.tip_bodies import Step
+from services.intake.wording import WordsGround
 from shared.contracts.event import Id
 
 Reason = Annotated[str, Field(max_length=1000)]
@@ -29,6 +30,14 @@ class ErasureAsked(_Body):
     """ground: informant_wish | retention_over | court_order; `grounds` in words."""
 
     ground: ErasureGround
+    grounds: Reason
+
+
+class WordsErasureAsked(_Body):
+    """`record`: the id of a record of any service: hazard-…, tip-…. ground: names_informant | names_person | court_order."""
+
+    record: Id
+    ground: WordsGround
     grounds: Reason
 
 
@@ -103,3 +112,29 @@ class RetentionList(BaseModel):
     rule: str | None
     items: list[RetentionDue]
     more: bool
+
+
+class WordsLine(BaseModel):
+    """state: requested | approved | refused | erased, of the request made last."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    record: str
+    version: int
+    state: str
+    ground: str
+    requested_at: datetime
+    requested_by: str
+    decided_at: datetime | None
+    decided_by: str | None
+    erased_at: datetime | None
+
+
+class WordsPage(WordsLine):
+    """`grounds` and `reason` are None for the auditor, and once the words were erased. `copied_to`: hazards that hold a summary
+    of this tip of their own."""
+
+    grounds: str | None
+    reason: str | None
+    copied_to: list[str]
+    steps: list[Step]

@@ -15,6 +15,7 @@ from services.intake import (
     public_api,
     sign_in_pages,
     timers,
+    wording_api,
 )
 from services.intake.disclosure import DISCLOSURE
 from services.intake.patrol import PATROL
@@ -26,19 +27,21 @@ from services.intake.read_models import (
     steps,
     tip_handling,
     tip_line,
+    words_line,
 )
 from services.intake.rule_status import RULE_STATUS
 from services.intake.tip import TIP
 from services.intake.wording import WORDING
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.opening import IntakeOpeningMade
+from shared.contracts.intake.words import WordsErased
 from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
 from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.plan import in_force
 from shared.service import ServiceCard
 
-INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, disclosure_line, steps)
+INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, disclosure_line, words_line, steps)
 """Each row belongs to one stream, and whoever has just sent something looks for it at once."""
 
 EVIDENCE = Evidence(
@@ -66,6 +69,7 @@ def describe() -> ServiceCard:
             patrol_api.router,
             patrol_pages.router,
             informant_api.router,
+            wording_api.router,
             disclosure_pages.router,
             informant_pages.router,
             pages.router,
@@ -75,4 +79,5 @@ def describe() -> ServiceCard:
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
         closed=patrol_desk.closed,
+        rebuilt_after=(WordsErased,),
     )

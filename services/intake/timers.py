@@ -1,13 +1,15 @@
 """Deadlines. `verify_by` stands in the tip's events and in the office's list; no timer keeps it.
 
-An approved erasure is due at once, and is done where the custodian's keys are. It takes the reasons with it for which the tip was
-read, and closes what was asked for and not decided.
+An approved erasure is due at once, and is done where the custodian's keys are. One of an informant takes the reasons with it for
+which the tip was read, and closes what was asked for and not decided; one of a record's words, what was written to ask for it.
 """
 
 from services.intake.disclosure import CloseDisclosure
 from services.intake.informant import EraseInformant
 from services.intake.read_models import disclosure_line
 from services.intake.read_models.tip_line import ERASURE
+from services.intake.read_models.words_line import WORDS_ERASURE
+from services.intake.wording import CATEGORY, EraseWords
 from services.intake.words import informant_of
 from shared.decider import Command
 from shared.identity.key_store import KeyStore
@@ -33,5 +35,14 @@ def custodians(keys: KeyStore) -> Timers:
             CloseDisclosure(disclosure=d, erased=True) for d in await disclosure_line.undecided(look, due.subject)
         ]
         return [EraseInformant(tip=due.subject, openings=tuple(read)), *closed]
+
+    @timers.on(WORDS_ERASURE)
+    async def erase_words(due: Due, look: Tx) -> list[Command]:
+        record, about = due.subject, f"{CATEGORY}-{due.subject}"
+        for subject in (record, about):
+            await keys.destroy(subject)
+        return [
+            EraseWords(record=record, keys=await keys.destroyed(record), own_keys=await keys.destroyed(about)),
+        ]
 
     return timers

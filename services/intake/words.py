@@ -16,6 +16,7 @@ from shared.contracts.intake.informant import (
     InformantReleased,
 )
 from shared.contracts.intake.tip import TipReceived, TipSupplemented
+from shared.contracts.intake.words import WordsErasureRefused, WordsErasureRequested
 from shared.errors import NotFound
 from shared.sql import Tx
 from shared.web.door import Door
@@ -46,7 +47,7 @@ async def informant_of(tx: Tx, tip: str) -> TipReceived:
 
 
 async def reasons_of(door: Door, tx: Tx, stream_id: str) -> dict[int, str | None]:
-    """version -> what was written as grounds or reason, about an informant; None once the informant's key is destroyed."""
+    """version -> what was written as grounds or reason, of what may name an informant; None once its key is destroyed."""
     told: Sequence[Recorded[Any]] = [e for e in await _history(tx, stream_id) if isinstance(e.event, WRITTEN)]
     opened = await door.app.sealer.open(told)
     return {e.version: text_of(getattr(e.event, "grounds", None) or getattr(e.event, "reason", None)) for e in opened}
@@ -59,6 +60,8 @@ WRITTEN = (
     | InformantReleased
     | InformantErasureRequested
     | InformantErasureRefused
+    | WordsErasureRequested
+    | WordsErasureRefused
 )
 
 

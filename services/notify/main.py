@@ -18,6 +18,7 @@ from services.notify.read_models import (
 )
 from services.notify.senders import Hook, Mail, MailServer, OutsideMisconfigured, Webhook
 from services.notify.writing import Desk, failed, given_up, started, succeeded, unavailable
+from shared.contracts.intake.words import WordsErased
 from shared.contracts.notify.opening import NotifyOpeningMade
 from shared.errors import Refusal
 from shared.evidence import Evidence
@@ -67,6 +68,7 @@ def describe() -> ServiceCard:
         rule_status={**{rule.__name__: status for rule, status in STATUS.items()}, **OPENING_RULES},
         outside=outside,
         evidence=EVIDENCE,
+        rebuilt_after=(WordsErased,),
     )
 
 

@@ -7,6 +7,7 @@ from services.reporting.read_models import adoption, due, fact, report_content, 
 from services.reporting.recount import FACTS
 from services.reporting.rule_status import RULE_STATUS
 from services.reporting.weekly_report import WEEKLY_REPORT
+from shared.contracts.intake.words import WordsErased
 from shared.contracts.reporting.opening import ReportingOpeningMade
 from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
@@ -36,4 +37,5 @@ def describe() -> ServiceCard:
         templates=Path(__file__).parent / "templates",
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
+        rebuilt_after=(WordsErased,),
     )

@@ -24,6 +24,7 @@ from shared.settings import SERVICES
 from shared.transparency.policy import Policy
 
 ERASE = "SELECT public.erase_subject($1)"
+ERASE_KEYS = "SELECT public.erase_keys($1::uuid[])"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ async def put_back(
         count = await load_keys(kept, dsn("keys"), lambda at: progress("keys", at, whole), points)
         erased = kept.erased_again
     elif not with_keys:
-        erased = await _erase(dsn("keys"), proven.erasures)
+        erased = await erase(dsn("keys"), proven.erasures)
         await points("restore: erased again")
     lineages = {}
     for name in services:
@@ -133,11 +134,13 @@ async def put_back(
     return Restored(lineages, count, erased)
 
 
-async def _erase(dsn: str, erasures: Erasures) -> int:
+async def erase(dsn: str, erasures: Erasures) -> int:
+    """In a key store that lives on, as its owner; how many keys still had their bytes."""
     connection = await asyncpg.connect(dsn)
     try:
-        erased: int = sum([await connection.fetchval(ERASE, subject) for subject in erasures.subjects])
+        erased = [await connection.fetchval(ERASE, subject) for subject in erasures.subjects]
+        count: int = sum([*erased, await connection.fetchval(ERASE_KEYS, sorted(erasures.keys))])
         await clear(connection)
-        return erased
+        return count
     finally:
         await connection.close()

@@ -115,7 +115,7 @@ def _keys_are_there(asked: Asked, proven: Proven) -> None:
 
 
 def _say(proven: Proven, restored: Restored) -> None:
-    for erasure in proven.erasures.subjects.values():
+    for erasure in proven.erasures.told():
         click.echo(f"erased and stays erased: {erasure.subject} (recorded {erasure.recorded_at}, in {erasure.where})")
     click.echo(
         f"keys: {restored.keys} put back, {restored.erased_again} of them without what opens, because they were erased"

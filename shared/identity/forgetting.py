@@ -1,28 +1,36 @@
-"""Every process drops the keys of whoever is erased, as soon as the bus says so.
+"""Every process drops the keys of whoever, or whatever record, is erased, as soon as the bus says so.
 
 Without the bus a process forgets them all the same, a quarter of an hour later at most (key_store.py).
 """
 
 import json
+from collections.abc import Awaitable, Callable, Sequence
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.contracts.intake.informant import InformantErased
+from shared.backup.erasures import ERASED
 from shared.identity.key_store import KeyStore
 from shared.stream import subject_of
 from shared.telemetry import log
 
 
-async def listen(nc: Client, jurisdiction: str, keys: KeyStore) -> None:
-    """Until the connection closes. What it hears changes nothing but memory, so whoever sent it is not asked."""
+async def listen(
+    nc: Client, jurisdiction: str, keys: KeyStore, then: Sequence[Callable[[], Awaitable[None]]] = ()
+) -> None:
+    """Until the connection closes. What it hears changes nothing but memory and copies, so whoever sent it is not asked. `then`:
+    what else is to be done each time; whoever comes later is done as well."""
 
     async def heard(message: Msg) -> None:
         try:
-            subject = str(json.loads(message.data)["data"]["subject"])
+            told = json.loads(message.data)
+            subject = str(told["data"][ERASED[told["type"]]])
         except (ValueError, KeyError, TypeError):
             log("keys").warning("unreadable", subject=message.subject)
             return
         keys.forget(subject)
+        for each in then:
+            await each()
 
-    await nc.subscribe(subject_of(jurisdiction, InformantErased.type), cb=heard)
+    for type_ in ERASED:
+        await nc.subscribe(subject_of(jurisdiction, type_), cb=heard)

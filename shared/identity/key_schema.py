@@ -138,6 +138,28 @@ GRANT EXECUTE ON FUNCTION public.uncleared(), public.note_cleared(timestamptz) T
 COMMENT ON COLUMN public.key.wrapped IS 'the key under the master key; null once destroyed, and then written anew';
 """
 
+# A fourth step: of a stream that goes on, what was erased are the keys it had until then. The record names them, so that doing it
+# again destroys these and none that came later. The custodian's role sees no row of the office's; here it learns ids alone.
+ERASED_ONE_BY_ONE_DDL = """
+CREATE FUNCTION public.erased_keys(of_subject text) RETURNS uuid[]
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT coalesce(array_agg(key_id ORDER BY key_id), '{}') FROM public.key
+    WHERE subject = of_subject AND destroyed_at IS NOT NULL
+$$;
+
+CREATE FUNCTION public.erase_keys(ids uuid[]) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH erased AS (
+        UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = clock_timestamp()
+        WHERE key_id = ANY(ids) AND wrapped IS NOT NULL
+        RETURNING key_id
+    )
+    SELECT count(*)::integer FROM erased
+$$;
+REVOKE ALL ON FUNCTION public.erased_keys(text), public.erase_keys(uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.erased_keys(text), public.erase_keys(uuid[]) TO keys_custodian;
+"""
+
 
 async def make_schema(connection: asyncpg.Connection) -> None:
     """Whatever step is missing; as keys_owner."""
@@ -147,3 +169,5 @@ async def make_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(ERASED_FOR_GOOD_DDL)
     if not await connection.fetchval("SELECT to_regproc('public.uncleared') IS NOT NULL"):
         await connection.execute(CLEARING_DDL)
+    if not await connection.fetchval("SELECT to_regproc('public.erase_keys') IS NOT NULL"):
+        await connection.execute(ERASED_ONE_BY_ONE_DDL)

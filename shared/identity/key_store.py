@@ -221,6 +221,18 @@ class KeyStore:
         await self.clear()
         return destroyed
 
+    async def destroyed(self, subject: str) -> tuple[str, ...]:
+        """Ids of the subject's keys that were destroyed, now or ever; only a custodian's role may ask."""
+        return tuple(map(str, await self._pool.fetchval("SELECT public.erased_keys($1)", subject)))
+
+    async def destroy_keys(self, key_ids: Iterable[str]) -> int:
+        """Destroys these keys and no others of their subjects. How many still had their bytes; only a custodian's role may."""
+        ids = [uuid for key_id in key_ids if (uuid := _uuid(key_id))]
+        destroyed: int = await self._pool.fetchval("SELECT public.erase_keys($1)", ids)
+        self.forget()
+        await self.clear()
+        return destroyed
+
     async def clear(self) -> bool:
         """Destroyed keys leave the table's file, too; False when it has to be tried again. Only a custodian's role may."""
         async with self._pool.acquire() as connection:

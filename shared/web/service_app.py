@@ -66,6 +66,7 @@ def web_of(service: Service) -> FastAPI:
     app.state.door = app_door
     app.state.copies = Copies(service)
     service.beside.append(app.state.copies.close)
+    service.on_erasure.append(app.state.copies.close)
     app.state.evidence = service.card.evidence
     return app
 

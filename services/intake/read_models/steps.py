@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event, Sealed, SealedBy
-from shared.contracts.intake import disclosure, informant, patrol, tip
+from shared.contracts.intake import disclosure, informant, patrol, tip, words
 from shared.read_model import MetaData, ReadModel, Write
 from shared.sql import Tx
 
@@ -21,8 +21,13 @@ HIDDEN = frozenset({"words", "name", "contact", "informant", "subject", "grounds
 
 @functools.cache
 def hidden_in(event: type[Event]) -> frozenset[str]:
-    """The fields of this fact that lead to an informant, and every text sealed with the informant's own key."""
-    theirs = {path for path, marker in event.text_fields() if isinstance(marker, SealedBy) and marker.by == "informant"}
+    """The fields of this fact that lead to an informant, and every text sealed with the informant's own key. What is written
+    about words that name somebody may name them too."""
+    theirs = {
+        path
+        for path, marker in event.text_fields()
+        if isinstance(marker, SealedBy) and (marker.by == "informant" or event in words.EVENTS)
+    }
     return HIDDEN | theirs
 
 
@@ -81,5 +86,5 @@ async def of_stream(tx: Tx, stream_id: str) -> list[asyncpg.Record]:
     return await tx.all(OF_STREAM, {"of_stream": stream_id})
 
 
-EVENTS = tip.EVENTS + informant.EVENTS + disclosure.EVENTS + patrol.EVENTS
+EVENTS = tip.EVENTS + informant.EVENTS + disclosure.EVENTS + words.EVENTS + patrol.EVENTS
 READ_MODEL = ReadModel("step", tables=(STEP,), events=EVENTS, project=project)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, bindparam, select, update
+from sqlalchemy import Column, DateTime, Index, Table, Text, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from services.intake.read_models.tip_line import LINE
 from shared.contracts.cases.hazard import HazardClosedOut, HazardEnteredInError, HazardFindingAttached, HazardListed
 from shared.contracts.envelope import Recorded
 from shared.read_model import MetaData, ReadModel, Write
@@ -28,6 +29,19 @@ SETTLE = (
     .where(HANDLING.c.hazard == bindparam("of_hazard"))
     .values(state=bindparam("new_state"), settled_at=bindparam("at"))
 )
+HAZARDS = select(HANDLING.c.hazard).where(HANDLING.c.tip == bindparam("of_tip")).order_by(HANDLING.c.hazard)
+_record = bindparam("record", type_=Text)
+HELD = select(
+    select(LINE.c.tip)
+    .where(
+        LINE.c.held,
+        or_(
+            ("tip-" + LINE.c.tip) == _record,
+            LINE.c.tip.in_(select(HANDLING.c.tip).where(HANDLING.c.hazard == _record)),
+        ),
+    )
+    .exists()
+)
 STATES = select(HANDLING.c.state).where(HANDLING.c.tip == bindparam("of_tip"))
 
 
@@ -46,6 +60,16 @@ async def settled(tx: Tx, tip_id: str) -> bool:
     """True when everything that was listed because of the tip is closed out."""
     states = {row["state"] for row in await tx.all(STATES, {"of_tip": tip_id})} - {"void"}
     return states == {"closed_out"}
+
+
+async def hazards_of(tx: Tx, tip_id: str) -> list[str]:
+    """Streams of the hazards that were listed, or found again, because of the tip: its summary was copied there."""
+    return [row["hazard"] for row in await tx.all(HAZARDS, {"of_tip": tip_id})]
+
+
+async def held(tx: Tx, record: str) -> bool:
+    """Whether the record, a tip's stream or a hazard's, is of a tip whose informant is kept for a proceeding."""
+    return bool(await tx.value(HELD, {"record": record}))
 
 
 READ_MODEL = ReadModel(

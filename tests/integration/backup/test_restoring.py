@@ -14,9 +14,10 @@ from nats.js import JetStreamContext
 from shared.backup.key_rows import KeyFile
 from shared.backup.load import load_service
 from shared.backup.manifest import KEYS, BackupRefused, Manifest
-from shared.backup.restore import Proven, Restored, prove, put_back
+from shared.backup.restore import Proven, Restored, erase, prove, put_back
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.tip import TipReceived
+from shared.contracts.intake.words import WordsErased
 from shared.identity.key_store import EnvironmentWrapper, KeyStore, WrongMasterKey
 from shared.proving import inclusion_proof
 from shared.settings import SERVICES
@@ -37,6 +38,7 @@ LEFT = "SELECT count(*) FILTER (WHERE wrapped IS NOT NULL), count(*) FROM public
 @dataclass
 class Drill:
     """What is left: `bodies` of the lost town by service, the backup, the last checkpoint that the witnesses hold of intake, and
+    `worded`: ids of the key whose texts were erased after the backup, and of the one its record went on with;
     what was proven while the streams still stood."""
 
     lost: BackedUp
@@ -44,6 +46,7 @@ class Drill:
     backup: Path
     last: Path
     erased: str
+    worded: tuple[str, str]
     receipt: str
     proven: Proven
     place: Empty
@@ -63,12 +66,14 @@ async def drill(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Asy
     ):
         receipt = (await lost.town.post("/intake/v1/public/tips", {"words": "沟里有新坑"}))["receipt"]
         await lost.a_tip(anonymous=False, name="程晓岚", contact="13912345678")
+        old = await lost.town.services["cases"].sealer.keys.sealing_key(RECORD, "office", RECORD)
         await lost.town.settled(60)
         await lost.signed("intake")
         backup = await backed_up_while_it_writes(lost)
         for _ in range(4):
             await lost.a_tip()
         erased = await informant_erased(lost)
+        worded = old.key_id, await words_erased(lost)
         await lost.town.settled(60)
         last = await lost.signed("intake")
         bodies = {name: await lost.bodies(name) for name in SERVICES}
@@ -77,7 +82,7 @@ async def drill(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Asy
         for name in SERVICES:
             await js.delete_stream(stream_name(lost.jurisdiction, name))
         restored = await put_back(proven, place.dsn, wrapper=WRAPPER)
-        yield Drill(lost, bodies, backup, last, erased, receipt, proven, place, restored)
+        yield Drill(lost, bodies, backup, last, erased, worded, receipt, proven, place, restored)
 
 
 @asynccontextmanager
@@ -118,6 +123,21 @@ async def informant_erased(lost: BackedUp) -> str:
     )
     await lost.says("intake", stream, InformantErased(subject=subject))
     return str(subject)
+
+
+RECORD = "hazard-that-names-somebody"
+
+
+async def words_erased(lost: BackedUp) -> str:
+    """The id of the key that the record goes on with. Destroyed, said and gone on, as intake and cases do it."""
+    pool = await asyncpg.create_pool(lost.dsn("keys"), min_size=1, max_size=1)
+    custodian = KeyStore(pool, WRAPPER, "intake", frozenset({"custodian"}))
+    await custodian.destroy(RECORD)
+    await lost.says("intake", f"words-{RECORD}", WordsErased(subject=RECORD, keys=await custodian.destroyed(RECORD)))
+    await pool.close()
+    cases = lost.town.services["cases"].sealer.keys
+    cases.forget(RECORD)
+    return (await cases.sealing_key(RECORD, "office", RECORD)).key_id
 
 
 @pytest.fixture(scope="module")
@@ -176,12 +196,29 @@ async def test_who_was_erased_after_the_backup_stays_erased(drill: Drill) -> Non
     keys = await asyncpg.connect(drill.place.superuser("keys"))
     try:
         assert tuple(await keys.fetchrow(LEFT, drill.erased) or ()) == (0, len(of_subject))
+        assert tuple(await keys.fetchrow(LEFT, RECORD) or ()) == (0, 1)
         others = await keys.fetchval("SELECT count(*) FROM public.key WHERE wrapped IS NOT NULL")
     finally:
         await keys.close()
-    assert drill.restored.erased_again == len(of_subject)
-    assert others == copy.rows - len(of_subject) - sum(1 for _ in copy.destroyed()) > 0
+    assert drill.restored.erased_again == len(of_subject) + 1
+    assert others == copy.rows - len(of_subject) - 1 - sum(1 for _ in copy.destroyed()) > 0
     assert drill.proven.erasures.subjects[drill.erased].where.startswith("the stream of intake")
+
+
+async def test_a_key_store_that_lives_on_loses_the_keys_of_erased_words_and_keeps_what_the_record_went_on_with(
+    drill: Drill,
+) -> None:
+    (told,) = drill.proven.erasures.words.values()
+    assert told.subject == RECORD and told in drill.proven.erasures.told()
+    old, new = drill.worded
+    keys = await asyncpg.connect(drill.lost.dsn("keys"))
+    try:
+        await keys.execute("UPDATE key SET wrapped = 'x', destroyed_at = NULL WHERE key_id = $1::uuid", old)
+        assert await erase(drill.lost.dsn("keys"), drill.proven.erasures) == 1
+        left = await keys.fetch("SELECT key_id FROM key WHERE subject = $1 AND wrapped IS NOT NULL", RECORD)
+        assert [str(row[0]) for row in left] == [new]
+    finally:
+        await keys.close()
 
 
 async def test_a_place_that_is_not_empty_is_refused(drill: Drill) -> None:

@@ -21,6 +21,7 @@ READS = {
         /intake/v1/patrols/{patrol}/route.gpx  /intake/v1/patrols/{patrol}/route.geojson
         /intake/patrols  /intake/patrols/{patrol}
         /intake/v1/disclosures  /intake/v1/disclosures/{disclosure}  /intake/v1/erasures  /intake/v1/retention
+        /intake/v1/words-erasures  /intake/v1/words-erasures/{record}
         /intake/informants  /intake/informants/tips/{tip}  /intake/informants/disclosures/{disclosure}
     """,
     "cases": """
@@ -92,7 +93,8 @@ def apps(story: Told) -> dict[str, FastAPI]:
 
 def address(path: str, story: Told, **more: Any) -> str:
     values = {
-        name: getattr(story, name) for name in ("tip", "patrol", "hazard", "site", "message", "report", "disclosure")
+        name: getattr(story, name)
+        for name in ("tip", "patrol", "hazard", "site", "message", "report", "disclosure", "record")
     }
     return path.format(**values, figure="patrols", step="approval", assignment="a-clerk-1", channel="email", **more)
 

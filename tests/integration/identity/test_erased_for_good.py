@@ -69,6 +69,7 @@ async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None
     superuser = await keys.superuser()
     await superuser.execute("DROP TABLE key CASCADE; DROP FUNCTION refuse_the_erased; DROP FUNCTION erase_subject")
     await superuser.execute("DROP FUNCTION streams_with_keys, sweep_keys, uncleared, note_cleared; DROP TABLE cleared")
+    await superuser.execute("DROP FUNCTION erased_keys, erase_keys")
     await superuser.execute(KEYS_DDL)
     await (await keys.store()).sealing_key("i-1", "office", "tip-1")
     await (await keys.pool("keys_custodian")).execute("SELECT erase_subject('i-1')")
@@ -79,6 +80,26 @@ async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None
         await (await keys.store()).sealing_key("i-1", "office", "tip-1")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await (await keys.pool()).execute("SELECT erase_subject('i-1')")
+    assert await custodian.destroyed("i-1") and not await custodian.destroyed("i-2")
+
+
+async def test_of_a_stream_that_goes_on_the_keys_of_before_are_known_by_name_and_destroyed_again_alone(
+    keys: Keys,
+) -> None:
+    office, custodian = await keys.store(), await keys.store("keys_custodian")
+    old = await office.sealing_key("tip-1", "office", "tip-1")
+    other = await office.sealing_key("tip-2", "office", "tip-2")
+    assert await custodian.destroyed("tip-1") == ()
+    await custodian.destroy("tip-1")
+    office.forget()
+    new = await office.sealing_key("tip-1", "office", "tip-1")
+    assert await custodian.destroyed("tip-1") == (old.key_id,) and await custodian.destroyed("tip-2") == ()
+    put_back = "UPDATE key SET wrapped = 'x', destroyed_at = NULL WHERE key_id = $1::uuid"
+    await (await keys.superuser()).execute(put_back, old.key_id)
+    assert await custodian.destroy_keys((old.key_id, "no uuid")) == 1
+    assert await custodian.destroy_keys((old.key_id,)) == 0
+    left = await (await keys.store()).opening_keys([old.key_id, new.key_id, other.key_id])
+    assert left == {new.key_id: new.secret, other.key_id: other.secret}
 
 
 async def test_the_rule_is_the_databases_own(keys: Keys) -> None:

@@ -94,6 +94,8 @@ DESTROYING = [
     "SELECT erase_subject('i-1')",
     "SELECT streams_with_keys('intake', interval '0')",
     "SELECT sweep_keys('intake', ARRAY['tip-1'], interval '0')",
+    "SELECT erased_keys('i-1')",
+    "SELECT erase_keys('{}')",
 ]
 
 
