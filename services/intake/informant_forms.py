@@ -11,7 +11,13 @@ from shared.errors import NotPermitted
 from shared.web.door import Call, form_call, page_reader
 
 DESK = "/intake/informants"
-FIELD_OF = {"GroundsNeeded": "grounds", "NotFound": "tip", "TipIsAnonymous": "tip", "InformantErased": "tip"}
+FIELD_OF = {
+    "GroundsNeeded": "grounds",
+    "NotFound": "tip",
+    "TipIsAnonymous": "tip",
+    "InformantErased": "tip",
+    "RecordHasNoWords": "record",
+}
 """Name of the error -> the field to look at; any other speaks of the whole form."""
 
 

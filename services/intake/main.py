@@ -16,6 +16,7 @@ from services.intake import (
     sign_in_pages,
     timers,
     wording_api,
+    wording_pages,
 )
 from services.intake.disclosure import DISCLOSURE
 from services.intake.patrol import PATROL
@@ -72,6 +73,7 @@ def describe() -> ServiceCard:
             wording_api.router,
             disclosure_pages.router,
             informant_pages.router,
+            wording_pages.router,
             pages.router,
             sign_in_pages.router,
         ),

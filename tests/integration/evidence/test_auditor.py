@@ -23,6 +23,7 @@ READS = {
         /intake/v1/disclosures  /intake/v1/disclosures/{disclosure}  /intake/v1/erasures  /intake/v1/retention
         /intake/v1/words-erasures  /intake/v1/words-erasures/{record}
         /intake/informants  /intake/informants/tips/{tip}  /intake/informants/disclosures/{disclosure}
+        /intake/words  /intake/words/{record}
     """,
     "cases": """
         /cases/v1/hazards  /cases/v1/hazards/{hazard}  /cases/v1/hazards/{hazard}/timeline
@@ -49,6 +50,7 @@ FOR_ALL = {
         /  /tip  /tip/receipt  /tip/status  /sign-in  /intake/v1/public/channels
         /intake/patrols/{patrol}/opening
         /intake/informants/{kind}  /intake/informants/disclosures/{disclosure}/{step}  /intake/informants/tips/{tip}/{step}
+        /intake/words/{record}/{step}
     """,
     "cases": "/cases/hazards/{hazard}/{step}",
 }
