@@ -80,6 +80,7 @@ async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None
         await (await keys.store()).sealing_key("i-1", "office", "tip-1")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await (await keys.pool()).execute("SELECT erase_subject('i-1')")
+    custodian = await keys.store("keys_custodian")
     assert await custodian.destroyed("i-1") and not await custodian.destroyed("i-2")
 
 
