@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,16 @@ def test_two_restores_never_work_on_one_folder(tmp_path: Path) -> None:
     assert not fresh.exists()
 
 
-def test_who_was_given_its_name_holds_the_place_no_more(tmp_path: Path) -> None:
+def test_who_has_given_it_its_name_leaves_the_next_ones_folder_alone(tmp_path: Path) -> None:
     town = tmp_path / "town"
-    with alone_beside(town) as fresh:
+    with ExitStack() as first:
+        fresh = first.enter_context(alone_beside(town))
         (fresh / "keys").mkdir()
         fresh.rename(town)
         with alone_beside(town) as another:
+            first.close()
             assert another.is_dir()
-    assert town.is_dir() and not fresh.exists()
+    assert (town / "keys").is_dir() and not another.exists()
 
 
 def test_one_that_is_killed_locks_nobody_out_and_leaves_what_it_made(tmp_path: Path) -> None:
