@@ -1,5 +1,8 @@
-"""Every answer to a request that recorded a fact carries the receipt for it, whichever route it came by: Signed-Receipt. A page
-may show it as well, for whoever sees no headers."""
+"""Every answer to a request that recorded a fact carries the receipt for it, whichever route it came by: Signed-Receipt.
+
+For whoever sees no headers, a page may show it as well; and where a form leads on to another page, a cookie takes it there, for a
+minute and for that one page. Who is not signed in is given no cookie.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.receipts import Fact, Receipts, recorded
 
 HEADER = "Signed-Receipt"
+COOKIE = "minewatch_receipt"
+KEPT_FOR = 60
+"""Seconds."""
+MOST_COOKIE = 3_800
+"""Characters; browsers drop a cookie of more than 4096 with its name and attributes."""
 
 
 @dataclass
@@ -32,13 +40,20 @@ class Receipting:
             if facts and message["type"] == "http.response.start":
                 receipts = await self.receipts()
                 if receipts is not None:
-                    MutableHeaders(scope=message)[HEADER] = receipts.header(facts)
+                    headers, receipt = MutableHeaders(scope=message), receipts.header(facts)
+                    headers[HEADER] = receipt
+                    if message["status"] == 303 and scope["state"].get("reader") and len(receipt) <= MOST_COOKIE:
+                        headers.append("set-cookie", f"{COOKIE}={receipt}; {_secure(scope)}Max-Age={KEPT_FOR}")
             await send(message)
 
         try:
             await self.app(scope, receive, with_receipt)
         finally:
             recorded.reset(mark)
+
+
+def _secure(scope: Scope) -> str:
+    return f"Path=/; HttpOnly; SameSite=Strict; {'Secure; ' if scope['scheme'] == 'https' else ''}"
 
 
 async def signed_receipt(request: Request) -> str | None:

@@ -11,6 +11,7 @@ A template extends `base.html` (blocks: title, main, width) and takes its parts 
     asset("sheet.css")  the address of a static file
     fresh_id()          a command id for a form's hidden field `command_id`
     replay              the Moment shown in a replay, else None
+    just_signed         the signed receipt for the form that led here, else None
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from shared.plan.calendar import TOWN_TIME, town_day
 from shared.telemetry import correlation
 from shared.web.assets import Assets
 from shared.web.language import HTML_LANG, Catalogue, language
+from shared.web.receipting import COOKIE
 
 NO_EVIDENCE = Evidence({})
 TEMPLATES = Path(__file__).parent / "templates"
@@ -97,9 +99,13 @@ def page(
         "may_order": lambda stream: reader is not None and evidence.allows(reader, stream),
         "correlation": correlation.get(),
         "replay": getattr(request.app.state, "replay", None),
+        "just_signed": request.cookies.get(COOKIE) if reader is not None else None,
     }
     html = frame.environment.get_template(template).render(told | facts)
-    return HTMLResponse(html, status_code, {"Content-Language": HTML_LANG[lang], **(headers or {})})
+    answer = HTMLResponse(html, status_code, {"Content-Language": HTML_LANG[lang], **(headers or {})})
+    if COOKIE in request.cookies:
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return answer
 
 
 def _in(request: Request, lang: str) -> str | None:

@@ -207,6 +207,24 @@ async def test_a_form_sent_twice_is_done_once(desk: Desk) -> None:
     assert len(await desk.steps(hazard)) == 2
 
 
+JUST_SIGNED = re.compile(r'id="just-signed">.*?class="line">([^<]*)<', re.DOTALL)
+
+
+async def test_the_page_that_a_form_leads_to_offers_the_signed_receipt_and_no_later_one_does(desk: Desk) -> None:
+    await desk.intake.tip()
+    hazard, http = await desk.only(), desk.town.http
+    refused = await fill(desk, "inspector", hazard, "three-fix", measure="sealing")
+    assert refused.status_code == 409 and not http.cookies
+    wanted = {"measure": "sealing", "responsible": f"{HEAD}|dulan", "deadline_at": "2018-01-29T17:00"}
+    done = await fill(desk, "inspector", hazard, "three-fix", **wanted)
+    assert done.status_code == 303 and http.cookies.get("minewatch_receipt") == done.headers["signed-receipt"]
+    cookie = done.headers["set-cookie"].split("; ", 1)[1]
+    assert cookie == "Path=/; HttpOnly; SameSite=Strict; Max-Age=60"
+    next_page = (await desk.page("inspector", done.headers["location"])).text
+    assert JUST_SIGNED.findall(next_page) == [done.headers["signed-receipt"]] and not http.cookies
+    assert JUST_SIGNED.findall((await desk.page("inspector", done.headers["location"])).text) == []
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [

@@ -15,6 +15,7 @@ from tests.integration.cases.intake import beside
 
 CHROMIUM = shutil.which("chromium")
 WIDTHS = (390, 1280)
+SEEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="make browser installs Chromium")
 
@@ -73,8 +74,7 @@ async def test_nothing_sticks_out_and_nothing_is_blocked(desk: Desk, browser: Br
                 for path in ("/cases/hazards", f"/cases/hazards/{hazard}"):
                     await page.goto(address + path)
                     await page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-                    seen = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                    assert await page.evaluate(seen) == 0, (who, path)
+                    assert await page.evaluate(SEEN) == 0, (who, path)
     assert said == []
 
 
@@ -94,3 +94,12 @@ async def test_a_three_fix_is_ordered_on_the_page_without_any_script(desk: Desk,
         await page.click("#three-fix button[type=submit]")
         assert page.url == f"{address}/cases/hazards/{hazard}#now"
         assert "2018-01-29 17:00" in await page.inner_text("#now")
+        told = await page.locator("#just-signed summary").bounding_box()
+        assert told is not None and 0 <= told["y"] <= 844 - told["height"], "in sight without scrolling"
+        await page.click("#just-signed summary")
+        assert await page.evaluate(SEEN) == 0
+        async with page.expect_download() as coming:
+            await page.click("#just-signed a")
+        assert (await coming.value).suggested_filename == "note.txt"
+        await page.reload()
+        assert await page.query_selector("#just-signed") is None
