@@ -1,17 +1,14 @@
 """What a service's store asks of the keys: seal what the contract seals, open what this service may read."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.identity import sealing
 from shared.identity.key_store import KeyStore
+from shared.identity.sealed_file import SealedFile
 
 FILES = "office"
 
@@ -30,18 +27,12 @@ class ServiceSealer:
         return [replace(r, event=event) for r, event in zip(recorded, opened, strict=True)]
 
     async def seal_bytes(self, content: bytes, stream_id: str) -> bytes:
-        """Key id (36 bytes), nonce (12), ciphertext; bound to the stream."""
+        """As it is kept (SealedFile), under the key of the stream."""
         key = await self.keys.sealing_key(stream_id, FILES, stream_id)
-        nonce = os.urandom(12)
-        return key.key_id.encode() + nonce + AESGCM(key.secret).encrypt(nonce, content, stream_id.encode())
+        return bytes(SealedFile.of(content, stream_id, key))
 
     async def open_bytes(self, content: bytes, stream_id: str) -> bytes | None:
         """The plain bytes; None when the key is gone or does not fit."""
-        key_id = content[:36].decode("ascii", "replace")
-        secret = (await self.keys.opening_keys([key_id])).get(key_id)
-        if secret is None:
-            return None
-        try:
-            return AESGCM(secret).decrypt(content[36:48], content[48:], stream_id.encode())
-        except (InvalidTag, ValueError):
-            return None
+        file = SealedFile.read(content)
+        secret = (await self.keys.opening_keys([file.key_id])).get(file.key_id)
+        return None if secret is None else file.opened(stream_id, secret)

@@ -8,9 +8,10 @@ import asyncpg
 from shared.audit.found import Found
 from shared.errors import NotFound
 from shared.files import FileAltered, Files
+from shared.identity.sealed_file import SealedFile
 from shared.sql import Tx
 
-ROW = "SELECT stream_id, substring(content FROM 1 FOR 36) AS key FROM record.file WHERE sha256 = $1"
+ROW = "SELECT stream_id, substring(content FROM 1 FOR 64) AS head FROM record.file WHERE sha256 = $1"
 ERASED = "SELECT EXISTS (SELECT FROM public.key WHERE key_id = $1 AND subject = $2 AND destroyed_at IS NOT NULL)"
 
 
@@ -25,7 +26,7 @@ async def faults(tx: Tx, files: Files, keys: asyncpg.Pool, named: Mapping[str, i
             row = await tx.one(ROW, (sha256,))
             if row is None:
                 yield Found(f"文件 {sha256} 已被删除", f"the file {sha256} is gone", position)
-            elif not await keys.fetchval(ERASED, _key(row["key"]), row["stream_id"]):
+            elif not await keys.fetchval(ERASED, _key(row["head"]), row["stream_id"]):
                 yield Found(
                     f"文件 {sha256} 打不开，其密钥并未销毁：已被改动，或恢复时没有密钥",
                     f"the file {sha256} does not open, and no key of it was destroyed: it was altered, or restored without keys",
@@ -33,8 +34,8 @@ async def faults(tx: Tx, files: Files, keys: asyncpg.Pool, named: Mapping[str, i
                 )
 
 
-def _key(written: bytes) -> UUID | None:
+def _key(head: bytes) -> UUID | None:
     try:
-        return UUID(written.decode("ascii"))
+        return UUID(SealedFile.read(head).key_id)
     except ValueError:
         return None

@@ -111,24 +111,26 @@ def sealed(text: str, bound_to: bytes, key: Key) -> Sealed:
     """Encrypts one text."""
     nonce = os.urandom(12)
     ciphertext = AESGCM(key.secret).encrypt(nonce, _padded(text.encode()), bound_to)
-    commitment = _commitment(key.secret, nonce, ciphertext, bound_to)
-    return Sealed(k=key.key_id, n=_to_text(nonce), c=_to_text(ciphertext), m=_to_text(commitment))
+    committed = commitment(key.secret, nonce, ciphertext, bound_to)
+    return Sealed(k=key.key_id, n=_to_text(nonce), c=_to_text(ciphertext), m=_to_text(committed))
 
 
 def opened(value: Sealed, bound_to: bytes, secret: bytes) -> str | None:
     """The text; None when commitment, ciphertext or place do not fit this key."""
     try:
-        nonce, ciphertext, commitment = _to_bytes(value.n), _to_bytes(value.c), _to_bytes(value.m)
-        if not hmac.compare_digest(commitment, _commitment(secret, nonce, ciphertext, bound_to)):
+        nonce, ciphertext, committed = _to_bytes(value.n), _to_bytes(value.c), _to_bytes(value.m)
+        if not hmac.compare_digest(committed, commitment(secret, nonce, ciphertext, bound_to)):
             return None
         return _unpadded(AESGCM(secret).decrypt(nonce, ciphertext, bound_to)).decode()
     except (InvalidTag, ValueError):
         return None
 
 
-def _commitment(secret: bytes, nonce: bytes, ciphertext: bytes, bound_to: bytes) -> bytes:
-    """32 bytes; the parts of varying length are told apart by hashing the one and putting the other last."""
-    return hmac.digest(secret, b"commit" + nonce + hashlib.sha256(bound_to).digest() + ciphertext, "sha256")
+def commitment(secret: bytes, nonce: bytes, ciphertext: bytes, bound_to: bytes) -> bytes:
+    """32 bytes, of texts and files; the parts of varying length are told apart by hashing the one and putting the other last."""
+    made = hmac.new(secret, b"commit" + nonce + hashlib.sha256(bound_to).digest(), "sha256")
+    made.update(ciphertext)
+    return made.digest()
 
 
 def _padded(text: bytes) -> bytes:

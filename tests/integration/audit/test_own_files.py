@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.audit.own_files import faults
 from shared.errors import NotFound
@@ -19,11 +20,15 @@ GPX = """<?xml version="1.0"?>
 EXCHANGED = """
 UPDATE record.file f SET content = o.content, stream_id = o.stream_id FROM record.file o WHERE f.sha256 <> o.sha256
 """
-SPOILED = "UPDATE record.file SET content = overlay(content PLACING '\\x00ff'::bytea FROM 60)"
-OF_NO_KEY = (
-    "UPDATE record.file SET content = overlay(content PLACING convert_to(gen_random_uuid()::text, 'UTF8') FROM 1)"
+SPOILED, UNCOMMITTED = (
+    f"UPDATE record.file SET content = overlay(content PLACING '\\x00ff'::bytea FROM {at})" for at in (100, 60)
 )
-NO_UUID = "UPDATE record.file SET content = overlay(content PLACING '\\xff'::bytea FROM 1)"
+OF_NO_KEY = (
+    "UPDATE record.file SET content = overlay(content PLACING convert_to(gen_random_uuid()::text, 'UTF8') FROM 2)"
+)
+NO_UUID = "UPDATE record.file SET content = overlay(content PLACING '\\xff'::bytea FROM 2)"
+NO_FORM = "UPDATE record.file SET content = overlay(content PLACING '\\x03'::bytea FROM 1)"
+EMPTY = "UPDATE record.file SET content = ''"
 
 
 ERASE = "UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = now() WHERE subject = '{stream}'"
@@ -43,6 +48,14 @@ class Kept:
         dsn = service.settings.keys_dsn if of_keys else service.settings.app_dsn
         await self.ground.templates.run(f"SET session_replication_role = replica; {sql}", dsn.rsplit("/", 1)[1])
         service.sealer.keys.forget()
+
+    async def as_before(self, sha256: str, content: bytes) -> str:
+        """What puts `content` there as 0.1 would have kept it: key id, nonce, ciphertext, and no commitment."""
+        service = self.town.services["intake"]
+        stream = await service.pool.fetchval("SELECT stream_id FROM record.file WHERE sha256 = $1", sha256)
+        key = await service.sealer.keys.sealing_key(stream, "office", stream)
+        old = key.key_id.encode() + bytes(12) + AESGCM(key.secret).encrypt(bytes(12), content, stream.encode())
+        return f"UPDATE record.file SET content = '\\x{old.hex()}' WHERE sha256 = '{sha256}'"
 
     async def found(self) -> set[tuple[str, str]]:
         """(which file, in what words)."""
@@ -101,7 +114,7 @@ async def test_two_that_changed_places_are_named_and_not_given_out(kept: Kept) -
     assert answer.status_code == 500 and "已被改动" in answer.text
 
 
-@pytest.mark.parametrize("change", [SPOILED, OF_NO_KEY, NO_UUID], ids=["spoiled", "of a key that never was", "of none"])
+@pytest.mark.parametrize("change", [SPOILED, UNCOMMITTED, OF_NO_KEY, NO_UUID, NO_FORM, EMPTY])
 async def test_what_does_not_open_is_named(kept: Kept, change: str) -> None:
     await kept.forced(f"{change} WHERE sha256 = '{kept.routes[0]}'")
     ((route, words),) = await kept.found()
@@ -127,3 +140,18 @@ async def test_a_key_that_was_destroyed_is_no_fault_of_its_own_file_and_no_excus
     )
     ((route, words),) = await kept.found()
     assert route == second and words.startswith("does not open")
+
+
+async def test_files_of_before_go_on_opening_and_stand_in_for_nothing_else(kept: Kept) -> None:
+    """Whoever has the key can seal anything the way it was done before 0.2; the event still names the bytes."""
+    service = kept.town.services["intake"]
+    first, second = kept.routes
+    async with service.pool.acquire() as connection:
+        plain = [(await Files(service.sealer).get(Tx(connection), sha256))[1] for sha256 in kept.routes]
+    await kept.forced(await kept.as_before(first, plain[0]))
+    assert await kept.found() == set()
+    await kept.opens(first)
+    await kept.forced(await kept.as_before(second, plain[1] + b" "))
+    assert await kept.found() == {(second, "holds other bytes")}
+    with pytest.raises(FileAltered):
+        await kept.opens(second)

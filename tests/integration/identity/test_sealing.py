@@ -80,12 +80,14 @@ async def test_a_file_is_sealed_under_its_stream_and_opens_there_only(keys: Keys
     assert b"gpx" not in content
     assert await sealer.open_bytes(content, "patrol-1") == b"<gpx/>"
     assert await sealer.open_bytes(content, "patrol-2") is None
-    for cut in (36, 40, 48, len(content) - 1):
+    for cut in (0, 1, 37, 40, 49, 60, 81, len(content) - 1):
         assert await sealer.open_bytes(content[:cut], "patrol-1") is None
     await (await keys.store("keys_custodian")).destroy("patrol-1")
     assert await ServiceSealer(await keys.store()).open_bytes(content, "patrol-1") is None
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff" * 36, b"x" * 20, "煤".encode() * 12 + b"x" * 30])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 36, b"x" * 20, b"\x02", b"\x02" * 90, "煤".encode() * 12 + b"x" * 30]
+)
 async def test_bytes_that_were_never_sealed_open_to_nothing(keys: Keys, content: bytes) -> None:
     assert await ServiceSealer(await keys.store()).open_bytes(content, "patrol-1") is None
