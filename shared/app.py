@@ -24,6 +24,7 @@ from shared.contracts.event import Event
 from shared.decider import Actor, Command, Decider
 from shared.errors import (
     IdempotencyMismatch,
+    KeyServiceAway,
     NotFound,
     NotPermitted,
     NotReady,
@@ -65,8 +66,9 @@ LOST = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # in the middle of a fail-over
     OSError,  # and with it ConnectionError and TimeoutError
+    KeyServiceAway,  # without it nothing sealed is read or written
 )
-"""The database is away for a moment. Whether a commit that was under way stands is not known."""
+"""The database is away for a moment, or what wraps its keys. Whether a commit that was under way stands is not known."""
 NO = (Refusal, VersionConflict, NotFound, NotPermitted)
 """What nobody hears before their command id was looked up: it may speak of what the command itself did when it was first sent."""
 AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
@@ -200,7 +202,8 @@ class App:
                 pass
             except LOST as error:  # committed or not? the next round looks the command id up first
                 if attempt == TRIES - 1:
-                    raise NotReady(f"the database of {self.service} does not answer") from error
+                    away = f"the database of {self.service} does not answer"
+                    raise error if isinstance(error, NotReady) else NotReady(away) from error
                 await asyncio.sleep(0.1 * 2**attempt)
             await asyncio.sleep(random.uniform(0, 0.01 * (attempt + 1)))
         raise VersionConflict(stream_id)

@@ -11,6 +11,7 @@ MinewatchError
 ├── Unreadable          bytes that are no event of any known contract
 ├── HistoryDiffers      a source's past is not the past that was applied: somebody restored or forged
 └── NotReady            a part of the service cannot work yet; try again
+    └── KeyServiceAway  what wraps the keys does not answer
 """
 
 import inspect
@@ -108,6 +109,11 @@ class HistoryDiffers(MinewatchError):
 
 class NotReady(MinewatchError):
     """A part of the service cannot work yet."""
+
+
+class KeyServiceAway(NotReady):
+    """密钥服务暂时不可用，请稍后再试；若仍不行，请联系系统管理员。
+    The key service cannot be used at the moment. Try again later, or tell whoever runs the system."""
 
 
 def own_words(error: type[MinewatchError]) -> tuple[str, str] | None:

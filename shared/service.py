@@ -28,7 +28,8 @@ from shared.evidence import Evidence
 from shared.follower import Projection, Walk
 from shared.half_restored import refuse_half
 from shared.identity import forgetting
-from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import wrapper_of
 from shared.log_signing import LogSigning
 from shared.opening import Closed, nothing_closed
 from shared.outside import Outside
@@ -138,7 +139,8 @@ class Service:
         self.log_pool = await open_pool(s.log_dsn, 2)
         self.keys_pool = await open_pool(s.keys_dsn, 2, "public")
         self.nc: Client = await connect(s.nats_url, f"minewatch-{self.name}")
-        wrapper = EnvironmentWrapper(s.master_key)
+        wrapper = wrapper_of(s.master_key, s.key_service)
+        self.beside.append(wrapper.close)
         keys = KeyStore(self.keys_pool, wrapper, self.name, frozenset({"all", "office"}))
         self.sealer = ServiceSealer(keys)
         self.custodians_pool: asyncpg.Pool | None = None

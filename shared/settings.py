@@ -16,11 +16,49 @@ class SettingMissing(MinewatchError):
 
 
 @dataclass(frozen=True)
+class KeyService:
+    """A key management service that speaks the Transit API of Vault and OpenBao (MINEWATCH_KEY_WRAPPER=transit).
+
+    url: https://host:8200; key: the name of its key; token: the file that holds the token, read anew for each request; mount:
+    where the engine stands, a namespace before it; ca: the PEM of who signed its certificate, None for those the system trusts.
+    """
+
+    url: str
+    token: Path
+    key: str = "minewatch"
+    mount: str = "transit"
+    ca: Path | None = None
+
+    @staticmethod
+    def from_environment(environment: Mapping[str, str] = os.environ) -> "KeyService | None":
+        """None where the master key wraps. Raises SettingMissing."""
+        match environment.get("MINEWATCH_KEY_WRAPPER") or "environment":
+            case "environment":
+                return None
+            case "transit":
+                pass
+            case other:
+                raise SettingMissing(f"MINEWATCH_KEY_WRAPPER is environment or transit, not {other}")
+        for name in ("MINEWATCH_KMS_URL", "MINEWATCH_KMS_TOKEN"):
+            if not environment.get(name):
+                raise SettingMissing(f"set {name}, for MINEWATCH_KEY_WRAPPER=transit")
+        ca = environment.get("MINEWATCH_KMS_CA")
+        return KeyService(
+            url=environment["MINEWATCH_KMS_URL"],
+            token=Path(environment["MINEWATCH_KMS_TOKEN"]),
+            key=environment.get("MINEWATCH_KMS_KEY_NAME") or "minewatch",
+            mount=environment.get("MINEWATCH_KMS_MOUNT") or "transit",
+            ca=Path(ca) if ca else None,
+        )
+
+
+@dataclass(frozen=True)
 class Settings:
     """One service's settings.
 
     *_dsn: postgresql:// addresses of the roles <svc>_app, <svc>_log and of the key store; nats_url with credentials;
-    secret: 32 bytes or more, the root of receipts and signatures; master_key: base64 of the 32 bytes that wrap all keys;
+    secret: 32 bytes or more, the root of receipts and signatures; master_key: base64 of the 32 bytes that wrap all keys, empty
+    where key_service does that;
     token_private/token_public: Ed25519 in PEM (the private one only where tokens are issued);
     keys_custodian_dsn: the key store as the custodian sees it, given only where informants' identities may be opened and erased;
     keep: how many messages the stream holds, None for all; mail: smtp://user:password@host:port?from=address, None where no
@@ -39,6 +77,7 @@ class Settings:
     secret: bytes
     master_key: str
     token_public: str
+    key_service: KeyService | None = None
     token_private: str | None = None
     clients: Path | None = None
     keys_custodian_dsn: str | None = None
@@ -69,7 +108,7 @@ class Settings:
             value = maybe(name)
             return Path(value) if value else None
 
-        keep = maybe("STREAM_KEEP")
+        keep, key_service = maybe("STREAM_KEEP"), KeyService.from_environment(environment)
         return Settings(
             service=service,
             jurisdiction=need("JURISDICTION"),
@@ -79,7 +118,8 @@ class Settings:
             nats_url=need("NATS_URL"),
             plans=Path(need("PLANS")),
             secret=need("SECRET").encode(),
-            master_key=need("MASTER_KEY"),
+            master_key=need("MASTER_KEY") if key_service is None else "",
+            key_service=key_service,
             token_public=need("TOKEN_PUBLIC").replace("\\n", "\n"),
             token_private=(maybe("TOKEN_PRIVATE") or "").replace("\\n", "\n") or None,
             clients=path("CLIENTS"),

@@ -18,8 +18,8 @@ from shared.contracts.event import text_of
 from shared.contracts.intake.disclosure import DisclosureOpened, DisclosureOpeningFailed, DisclosureOpeningRefused
 from shared.contracts.intake.tip import TipReceived
 from shared.errors import NotPermitted, Refusal, VersionConflict
-from shared.identity.key_store import WrongMasterKey
 from shared.identity.sealing import open_many
+from shared.identity.wrapping import WrongMasterKey
 from shared.web.door import Call, Door
 
 

@@ -1,9 +1,10 @@
 """The copy of the key store: a line that says what it is, then its rows. Read back, erased keys stay erased."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import asyncpg
@@ -11,9 +12,12 @@ import asyncpg
 from shared.backup.erasures import Erasures
 from shared.backup.manifest import BackupRefused, Doubt, File
 from shared.backup.rows import NULL, RowFile, lines, text, unescaped
-from shared.identity.key_store import KeyWrapper, bound_to
+from shared.identity.key_store import bound_to
+from shared.identity.wrapping import KeyWrapper, Wrapped
 
 FORMAT = "minewatch-keys/1"
+PUT_BY = 5000
+"""Keys handed to COPY at a time."""
 COLUMNS = """
 SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
 WHERE attrelid = 'public.key'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -91,20 +95,27 @@ class Kept:
     wrapper: KeyWrapper | None
     erased_again: int = 0
 
-    def rows(self, progress: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
-        """COPY's lines. Raises Doubt, WrongMasterKey."""
+    async def chunks(self, progress: Callable[[int], None] = lambda _: None) -> AsyncIterator[bytes]:
+        """COPY's lines, thousands at a time. Raises Doubt, WrongMasterKey, KeyServiceAway."""
+        each, done = self.file.each(), 0
+        while some := list(islice(each, PUT_BY)):
+            opening = [pair for fields in some if (pair := self._put_back(fields)) is not None]
+            if self.wrapper is not None:
+                await self.wrapper.unwrap(opening)
+            yield b"".join(b"\t".join(fields) + b"\n" for fields in some)
+            done += len(some)
+            progress(done)
+
+    def _put_back(self, fields: list[bytes]) -> Wrapped | None:
+        """Takes the key out of the row of somebody erased; else what the master key has to open, if it is there."""
         at = {column: nth for nth, column in enumerate(self.file.columns)}
-        now = datetime.now(UTC).isoformat().encode()
-        for nth, fields in enumerate(self.file.each(), 1):
-            if fields[at["wrapped"]] != NULL:
-                key_id, subject, audience = (
-                    text(unescaped(fields[at[name]])) for name in ("key_id", "subject", "audience")
-                )
-                if subject in self.erasures.subjects or key_id in self.erasures.keys:
-                    fields[at["wrapped"]], fields[at["sealing"]], fields[at["destroyed_at"]] = NULL, b"f", now
-                    self.erased_again += 1
-                elif self.wrapper is not None:
-                    wrapped = bytes.fromhex((unescaped(fields[at["wrapped"]]) or b"")[2:].decode())
-                    self.wrapper.unwrap(wrapped, bound_to(key_id, subject, audience))
-            yield b"\t".join(fields) + b"\n"
-            progress(nth)
+        if fields[at["wrapped"]] == NULL:
+            return None
+        key_id, subject, audience = (text(unescaped(fields[at[name]])) for name in ("key_id", "subject", "audience"))
+        if subject in self.erasures.subjects or key_id in self.erasures.keys:
+            now = datetime.now(UTC).isoformat().encode()
+            fields[at["wrapped"]], fields[at["sealing"]], fields[at["destroyed_at"]] = NULL, b"f", now
+            self.erased_again += 1
+            return None
+        wrapped = bytes.fromhex((unescaped(fields[at["wrapped"]]) or b"")[2:].decode())
+        return wrapped, bound_to(key_id, subject, audience)

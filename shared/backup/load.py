@@ -3,7 +3,7 @@ today's. Each database is filled in one transaction that also begins the new lin
 whole, never a log that goes on as if it had not been restored.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -45,8 +45,6 @@ LOG = "SELECT l.position, l.leaf, e.body FROM record.log l JOIN record.event e U
 TO_REBUILD = (
     'CREATE TABLE view."{view}" (restored_and_to_be_rebuilt boolean); ALTER TABLE view."{view}" OWNER TO "{app}"'
 )
-PUT_BY = 5000
-"""Keys handed to COPY at a time."""
 
 Rows = Callable[[int], None]
 
@@ -167,7 +165,7 @@ async def _same(connection: asyncpg.Connection, service: str, part: Part) -> Non
 
 
 async def load_keys(kept: Kept, owner_dsn: str, progress: Rows = lambda _: None, points: Points = no_points) -> int:
-    """How many. Raises Doubt, WrongMasterKey; then nothing was put in."""
+    """How many. Raises Doubt, WrongMasterKey, KeyServiceAway; then nothing was put in."""
     await migrate_keys(owner_dsn)
     connection = await asyncpg.connect(owner_dsn, server_settings=AS_WRITTEN)
     try:
@@ -180,7 +178,7 @@ async def load_keys(kept: Kept, owner_dsn: str, progress: Rows = lambda _: None,
                 "key",
                 schema_name="public",
                 columns=kept.file.columns,
-                source=_some_at_a_time(kept.rows(progress)),
+                source=kept.chunks(progress),
                 format="text",
             )
             await connection.execute("ALTER TABLE public.key ENABLE TRIGGER USER")
@@ -190,13 +188,3 @@ async def load_keys(kept: Kept, owner_dsn: str, progress: Rows = lambda _: None,
         await connection.close()
     await points("restore: keys put back")
     return int(said.removeprefix("COPY "))
-
-
-async def _some_at_a_time(rows: Iterator[bytes]) -> AsyncIterator[bytes]:
-    batch: list[bytes] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == PUT_BY:
-            yield b"".join(batch)
-            batch.clear()
-    yield b"".join(batch)

@@ -16,7 +16,7 @@ from shared.backup.missing import Known, Lack, lack
 from shared.backup.take import Dsn
 from shared.backup.verify import check_keys, verify
 from shared.identity.clearing import clear
-from shared.identity.key_store import KeyWrapper
+from shared.identity.wrapping import KeyWrapper
 from shared.lineage import NewLineage
 from shared.parts import Points, no_points
 from shared.replay import Progress

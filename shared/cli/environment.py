@@ -45,7 +45,8 @@ def environment_file(plan: Path, jurisdiction: str) -> str:
     }
     lines = [
         "# Made by `minewatch environment`. Whoever reads it can read everything: keep it, and a copy, where nobody else can.",
-        "# Without MINEWATCH_MASTER_KEY no sealed text can ever be opened again. What else may stand here: docker-compose.yml.",
+        "# Without MINEWATCH_MASTER_KEY no sealed text can ever be opened again, unless a key service wraps the keys.",
+        "# What else may stand here: docker-compose.yml.",
         *(f"{name}='{value}'" for name, value in (town | fresh_secrets()).items()),
     ]
     return "\n".join(lines) + "\n"

@@ -26,9 +26,9 @@ from shared.embedded.home import Home
 from shared.embedded.nats_server import EmbeddedNats
 from shared.embedded.postgres import EmbeddedPostgres
 from shared.half_restored import alone_beside, alone_on, mark, unmark
-from shared.identity.key_store import EnvironmentWrapper, KeyWrapper
+from shared.identity.wrapping import KeyWrapper, wrapper_of
 from shared.parts import Points, no_points
-from shared.settings import SERVICES, SettingMissing, Settings
+from shared.settings import SERVICES, KeyService, SettingMissing, Settings
 
 LISTED = 50
 """Missing facts shown one by one; --report has them all."""
@@ -183,7 +183,7 @@ async def _made(asked: Asked, fresh: Path, kept: Path) -> tuple[Proven, Restored
             return dsn_of(postgres.superuser_dsn, name, f"{name}_owner", passwords[f"{name}_owner"])
 
         with bars("puts back") as progress:
-            wrapper = EnvironmentWrapper(home.secrets["master_key"])
+            wrapper = wrapper_of(home.secrets["master_key"], KeyService.from_environment())
             restored = await put_back(proven, dsn, wrapper=wrapper, progress=progress, points=asked.points)
         jurisdiction = proven.manifest.jurisdiction
         await _rebuilt([home.settings(name, jurisdiction, postgres.superuser_dsn, nats.url) for name in SERVICES])
@@ -288,7 +288,8 @@ async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None
 
 def _master_key() -> KeyWrapper | None:
     """None where it is not given; then nothing shows that it opens the keys."""
-    key = os.environ.get("MINEWATCH_MASTER_KEY")
-    if not key:
+    key, service = os.environ.get("MINEWATCH_MASTER_KEY") or "", KeyService.from_environment()
+    if not key and service is None:
         click.echo("MINEWATCH_MASTER_KEY is not set: not looked whether it opens the keys")
-    return EnvironmentWrapper(key) if key else None
+        return None
+    return wrapper_of(key, service)

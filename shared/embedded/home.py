@@ -18,7 +18,7 @@ from typing import Any
 from shared.database import SCRATCH, dsn_of, role_names
 from shared.embedded.processes import write_private
 from shared.identity.token_keys import fresh_pair
-from shared.settings import Settings
+from shared.settings import KeyService, Settings
 from shared.signer.folder import SignerFolder
 
 
@@ -112,6 +112,7 @@ class Home:
             plans=self.plans,
             secret=kept["secret"].encode(),
             master_key=kept["master_key"],
+            key_service=KeyService.from_environment(),
             token_public=kept["token_public"],
             token_private=kept["token_private"],
             clients=self.clients,

@@ -5,7 +5,6 @@ rows are held back by the database (KEYS_DDL), not by this code. `keys_office` m
 read it again, so it adds a new one each time; a subject may have any number of keys, and `destroy` takes them all.
 """
 
-import base64
 import os
 import time
 from collections import OrderedDict
@@ -13,16 +12,14 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.errors import NotReady, Refusal
 from shared.identity.clearing import clear
-from shared.settings import SettingMissing
+from shared.identity.wrapping import KeyWrapper
 
 # One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
 FIND_OR_MAKE = """
@@ -51,48 +48,9 @@ REMEMBERED_SECONDS = 900.0
 """A process that never hears of an erasure forgets the key all the same."""
 
 
-class WrongMasterKey(NotReady):
-    """主密钥不符，密钥无法打开。请检查 MINEWATCH_MASTER_KEY。
-    A key does not open with this master key. Check MINEWATCH_MASTER_KEY."""
-
-
 class SubjectErased(Refusal):
     """相关人员的信息已按规定删除，不能再写入。
     This person's data was erased; nothing more can be written about them."""
-
-
-class KeyWrapper(Protocol):
-    """Encrypts keys for storage. A key management service can stand here."""
-
-    def wrap(self, secret: bytes, aad: bytes) -> bytes: ...
-
-    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
-        """Raises WrongMasterKey when `wrapped` was made with another master key or for another `aad`."""
-        ...
-
-
-class EnvironmentWrapper:
-    """AES-256-GCM under a master key from the environment (base64 of 32 bytes). Nonce (12 bytes), then ciphertext."""
-
-    def __init__(self, master_key_b64: str) -> None:
-        """Raises SettingMissing when it is not 32 bytes."""
-        try:
-            master = base64.b64decode(master_key_b64, validate=True)
-        except ValueError:
-            master = b""
-        if len(master) != 32:
-            raise SettingMissing("MINEWATCH_MASTER_KEY must be the base64 of 32 bytes")
-        self._cipher = AESGCM(master)
-
-    def wrap(self, secret: bytes, aad: bytes) -> bytes:
-        nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, secret, aad)
-
-    def unwrap(self, wrapped: bytes, aad: bytes) -> bytes:
-        try:
-            return self._cipher.decrypt(wrapped[:12], wrapped[12:], aad)
-        except (InvalidTag, ValueError) as error:
-            raise WrongMasterKey("a key of the key store does not open") from error
 
 
 @dataclass(frozen=True)
@@ -156,6 +114,7 @@ class KeyStore:
         self._pool, self._wrapper, self._service = pool, wrapper, service
         self._sealing: _Remembered[tuple[str, str], Key] = _Remembered(remembered, seconds)
         self._opening: _Remembered[str, _Opened] = _Remembered(remembered, seconds)
+        self._forgot = 0
 
     async def sealing_key(self, subject: str, audience: str, stream_id: str) -> Key:
         """The key for new texts about `subject`; made at first use, and committed before this returns. Raises SubjectErased.
@@ -166,14 +125,16 @@ class KeyStore:
             return await self._make_for_others(subject, audience, stream_id)
         if known := self._sealing.get((subject, audience)):
             return known
+        forgot = self._forgot
         key = await self._find_or_make(subject, audience, stream_id)
-        self._sealing.put((subject, audience), key)
-        self._opening.put(key.key_id, _Opened(subject, key.secret))
+        if forgot == self._forgot:
+            self._sealing.put((subject, audience), key)
+            self._opening.put(key.key_id, _Opened(subject, key.secret))
         return key
 
     async def _find_or_make(self, subject: str, audience: str, stream_id: str) -> Key:
         fresh = _fresh()
-        wrapped = self._wrapper.wrap(fresh.secret, bound_to(fresh.key_id, subject, audience))
+        wrapped = await self._wrapper.wrap(fresh.secret, bound_to(fresh.key_id, subject, audience))
         values = (UUID(fresh.key_id), self._service, subject, audience, stream_id, wrapped)
         # The second round finds what another writer committed meanwhile; a further one, that it was destroyed again.
         for _ in range(5):
@@ -181,12 +142,13 @@ class KeyStore:
                 row = await self._pool.fetchrow(FIND_OR_MAKE, *values)
             if row is not None:
                 found = str(row["key_id"])
-                return Key(found, self._wrapper.unwrap(row["wrapped"], bound_to(found, subject, audience)))
+                [secret] = await self._wrapper.unwrap([(row["wrapped"], bound_to(found, subject, audience))])
+                return Key(found, secret)
         raise NotReady("the key store gave no key")
 
     async def _make_for_others(self, subject: str, audience: str, stream_id: str) -> Key:
         key = _fresh()
-        wrapped = self._wrapper.wrap(key.secret, bound_to(key.key_id, subject, audience))
+        wrapped = await self._wrapper.wrap(key.secret, bound_to(key.key_id, subject, audience))
         with _refused_when_erased():
             await self._pool.execute(
                 MAKE_FOR_OTHERS, UUID(key.key_id), self._service, subject, audience, stream_id, wrapped
@@ -199,17 +161,21 @@ class KeyStore:
         known = {key_id: opened for key_id in wanted if (opened := self._opening.get(key_id))}
         missing = {key_id: uuid for key_id in wanted - known.keys() if (uuid := _uuid(key_id))}
         if missing:
+            forgot = self._forgot
             rows = await self._pool.fetch(OPENABLE, list(missing.values()), sorted(self.audiences))
-            found = {str(row["key_id"]): self._opened(row) for row in rows}
+            found = await self._opened(rows)
             for key_id in missing:
                 # What is not there now never will be: an event is stored after its key.
                 known[key_id] = found.get(key_id) or _Opened(None, None)
-                self._opening.put(key_id, known[key_id])
+                if forgot == self._forgot:  # or it may be of somebody who was erased while it was being opened
+                    self._opening.put(key_id, known[key_id])
         return {key_id: opened.secret for key_id, opened in known.items() if opened.secret is not None}
 
-    def _opened(self, row: asyncpg.Record) -> _Opened:
-        aad = bound_to(str(row["key_id"]), row["subject"], row["audience"])
-        return _Opened(row["subject"], self._wrapper.unwrap(row["wrapped"], aad))
+    async def _opened(self, rows: Sequence[asyncpg.Record]) -> dict[str, _Opened]:
+        bound = [bound_to(str(row["key_id"]), row["subject"], row["audience"]) for row in rows]
+        secrets = await self._wrapper.unwrap([(row["wrapped"], aad) for row, aad in zip(rows, bound, strict=True)])
+        opened = [_Opened(row["subject"], secret) for row, secret in zip(rows, secrets, strict=True)]
+        return {str(row["key_id"]): each for row, each in zip(rows, opened, strict=True)}
 
     async def destroy(self, subject: str) -> int:
         """Erases: no text about `subject` can be read again. How many keys; only a custodian's role may.
@@ -240,6 +206,7 @@ class KeyStore:
 
     def forget(self, subject: str | None = None) -> None:
         """Drops what this process remembers: of one subject, or everything."""
+        self._forgot += 1
         self._sealing.drop(lambda about, _: subject is None or about[0] == subject)
         self._opening.drop(lambda _, opened: subject is None or opened.subject == subject)
 

@@ -24,7 +24,7 @@ from shared.checkpoints import origin_of
 from shared.contracts.envelope import Header, read, write
 from shared.contracts.event import Event
 from shared.errors import NotReady
-from shared.identity.key_store import EnvironmentWrapper
+from shared.identity.wrapping import EnvironmentWrapper
 from shared.proving import root_at
 from shared.service import Service
 from shared.settings import SERVICES

@@ -23,7 +23,8 @@ from shared.contracts.event import Event
 from shared.database import SEARCH_PATH, open_pool
 from shared.decider import Actor
 from shared.ending import ended
-from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import EnvironmentWrapper
 from shared.read_model import ReadModel
 from shared.receiver import Receiver
 from shared.relay import Relay

@@ -22,7 +22,8 @@ from shared.contracts.intake.tip import TipReceived
 from shared.contracts.registry import CONTRACTS
 from shared.database import dsn_of, open_pool
 from shared.embedded.home import Home
-from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import EnvironmentWrapper
 from shared.reaction import parked_subjects
 from shared.receiver import digest_after
 from shared.sealer import ServiceSealer

@@ -18,7 +18,8 @@ from shared.backup.restore import Proven, Restored, erase, prove, put_back
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.tip import TipReceived
 from shared.contracts.intake.words import WordsErased
-from shared.identity.key_store import EnvironmentWrapper, KeyStore, WrongMasterKey
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import EnvironmentWrapper, WrongMasterKey
 from shared.proving import inclusion_proof
 from shared.settings import SERVICES
 from shared.sql import Tx

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from shared.database import open_pool
-from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import EnvironmentWrapper
 from tests.support.kernel import Templates
 
 AUDIENCES = {

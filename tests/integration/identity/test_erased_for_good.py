@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from shared.identity.key_schema import KEYS_DDL, make_schema
-from shared.identity.key_store import SubjectErased, WrongMasterKey
+from shared.identity.key_store import SubjectErased
+from shared.identity.wrapping import WrongMasterKey
 from shared.retention import Tidying
 from tests.integration.identity.conftest import Keys
 from tests.integration.identity.test_sealing import place as place

@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from shared.errors import NotReady
-from shared.identity.key_store import EnvironmentWrapper, Key, KeyStore, WrongMasterKey
+from shared.identity.key_store import Key, KeyStore
+from shared.identity.wrapping import EnvironmentWrapper, WrongMasterKey
 from shared.settings import SettingMissing
 from tests.integration.identity.conftest import MASTER, Keys
 
@@ -133,7 +134,7 @@ async def test_a_key_that_another_transaction_is_about_to_make_is_waited_for(key
         transaction = connection.transaction()
         await transaction.start()
         made, secret = uuid4(), b"s" * 32
-        wrapped = EnvironmentWrapper(MASTER).wrap(secret, f"{made}\x00tip-1\x00office".encode())
+        wrapped = await EnvironmentWrapper(MASTER).wrap(secret, f"{made}\x00tip-1\x00office".encode())
         await connection.execute(
             "INSERT INTO key (key_id, service, subject, audience, stream_id, wrapped, sealing)"
             " VALUES ($1, 'intake', 'tip-1', 'office', 'tip-1', $2, true)",

@@ -13,7 +13,8 @@ from services.intake.disclosure import ApproveDisclosure
 from services.intake.read_models import disclosure_line
 from shared.app import Cause
 from shared.decider import Actor
-from shared.identity.key_store import EnvironmentWrapper, KeyStore
+from shared.identity.key_store import KeyStore
+from shared.identity.wrapping import EnvironmentWrapper
 from shared.settings import Settings
 from shared.sql import Tx
 from shared.web.service_app import web_of
