@@ -3,78 +3,76 @@
 A rebuild asks the keys of today. It is the one way that clears every row, whatever a read model made of a text, that gives what
 any later rebuild gives, and that leaves nothing behind in the old tables' files: they are dropped. A service whose record the
 subject is not has no text of it (tests/contracts/test_offices_texts.py).
+
+It cannot be a timer's command: the swap waits for all that appends, and a timer is such. So it is a deadline that no timer keeps.
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
 from shared.app import AGAIN, LOST
+from shared.contracts.envelope import Recorded
+from shared.contracts.event import Event
 from shared.errors import MinewatchError
-from shared.follower import MarkMoved, Walk
-from shared.sql import Tx
+from shared.read_model import ReadModel, Write
 from shared.telemetry import log
+from shared.timers import due_at
 
-FOLLOWER = "rebuilding"
+WORK = "rebuilding"
+"""The deadline; its subject is the record whose keys are gone."""
 AGAIN_AFTER = 10.0
 """Seconds, when a rebuild could not be made: another one is under way, or the database or a key is away."""
 
-OWN = """
-SELECT e.body FROM record.log l JOIN record.event e USING (event_id)
-WHERE l.position > $1 AND l.position <= $2 AND e.type = ANY($3::text[]) ORDER BY l.position
-"""
-RECEIVED = """
-SELECT body FROM record.inbox WHERE source = $4 AND position > $1 AND position <= $2 AND type = ANY($3::text[]) ORDER BY position
-"""
+WAITING = "SELECT subject, due_at FROM work.due WHERE timer = 'rebuilding'"
 OURS = "SELECT EXISTS (SELECT FROM record.event WHERE stream_id = ANY($1::text[]))"
+DONE = "DELETE FROM work.due WHERE timer = 'rebuilding' AND subject = $1 AND due_at = $2"
+
+
+def _project(e: Recorded[Any]) -> Iterator[Write]:
+    yield due_at(WORK, e.event.subject, e.recorded_at)
+
+
+def rebuilt_after(fact: type[Event]) -> ReadModel:
+    """Has no table: sets the deadline. `fact` names a `subject` whose keys are gone."""
+    return ReadModel(WORK, tables=(), events=(fact,), project=_project)
 
 
 @dataclass
 class Rebuilding:
-    """`types` of facts that name a `subject` whose keys are gone; `forget` drops what this process remembers of it.
+    """`forget` drops what this process remembers of a subject's keys.
 
-    The mark moves when the rebuild stands: killed before, it is done again. Of two processes at it one waits for the other.
+    What waits goes away when the rebuild stands: killed before, it is done again. Of two processes at it one waits for the other.
     """
 
-    walk: Walk
-    types: frozenset[str]
+    service: str
     pool: asyncpg.Pool
     forget: Callable[[str], None]
     rebuild: Callable[[], Awaitable[None]]
     poll: float = 1.0
 
     async def once(self) -> bool:
-        """Whether there was something to walk. Raises what a rebuild raises."""
-        async with self.pool.acquire() as connection:
-            tx = Tx(connection)
-            place = await self.walk.place(tx, FOLLOWER)
-            if place is None:
-                return False
-            between = (place.at, place.end.position, sorted(self.types))
-            rows = await (tx.all(OWN, between) if self.walk.own else tx.all(RECEIVED, (*between, self.walk.source)))
-            subjects = [str(json.loads(row["body"])["data"]["subject"]) for row in rows]
-            ours = bool(subjects) and await tx.value(OURS, (subjects,))
-        for subject in subjects:
-            self.forget(subject)
-        if ours:
+        """Whether something waited. Raises what a rebuild raises."""
+        rows = await self.pool.fetch(WAITING)
+        if not rows:
+            return False
+        for row in rows:
+            self.forget(row["subject"])
+        if await self.pool.fetchval(OURS, [row["subject"] for row in rows]):
             await self.rebuild()
-            log(FOLLOWER, service=self.walk.service).info("read models built anew", facts=len(rows))
-        async with self.pool.acquire() as connection:
-            await self.walk.move(Tx(connection), FOLLOWER, place, place.end.position)
+            log(WORK, service=self.service).info("read models built anew", records=len(rows))
+        await self.pool.executemany(DONE, [(row["subject"], row["due_at"]) for row in rows])
         return True
 
     async def run(self) -> None:
         """Until cancelled."""
-        said = log(FOLLOWER, service=self.walk.service)
         while True:
             try:
                 await self.once()
                 await asyncio.sleep(self.poll)
-            except (MarkMoved, *AGAIN):
-                continue
-            except (MinewatchError, asyncpg.PostgresError, *LOST) as error:
-                said.warning("again", error=type(error).__name__)
+            except (MinewatchError, *AGAIN, *LOST, asyncpg.PostgresError) as error:
+                log(WORK, service=self.service).warning("again", error=type(error).__name__)
                 await asyncio.sleep(AGAIN_AFTER)

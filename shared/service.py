@@ -17,7 +17,6 @@ from shared import log_feed
 from shared.app import App
 from shared.bell import Chime
 from shared.clock import Clock
-from shared.contracts.event import Event
 from shared.contracts.registry import CONTRACTS
 from shared.database import open_pool
 from shared.decider import Decider
@@ -63,7 +62,6 @@ class ServiceCard:
     """What a service is made of. `projections`: group name -> read models; a group stops alone when it fails.
 
     `custodians`: the deadlines that are kept only where the custodian's keys are; such work waits until a process has them.
-    `rebuilt_after`: facts after which texts in read models no longer open, so that all of them are built anew.
     `outside`: makes the ways to the outside, None for a service that sends nothing; `evidence`: what can be taken out as such;
     `closed`: records of which no event is shown for now.
     """
@@ -80,7 +78,6 @@ class ServiceCard:
     rule_status: Mapping[str, int] = field(default_factory=dict)
     outside: Callable[[Settings, PlanBook], Outside] | None = None
     custodians: Callable[[KeyStore], Timers] | None = None
-    rebuilt_after: Sequence[type[Event]] = ()
     evidence: Evidence = field(default_factory=lambda: Evidence({}))
     closed: Closed = nothing_closed
 
@@ -88,7 +85,6 @@ class ServiceCard:
         """source -> the types this service has a use for, its own left out."""
         types = set(self.reactions.types())
         types |= {e.type for group in self.projections.values() for model in group for e in model.events}
-        types |= {e.type for e in self.rebuilt_after}
         sources = sorted({t.split(".", 1)[0] for t in types} - {self.name})
         return {source: frozenset(t for t in types if t.startswith(f"{source}.")) for source in sources}
 
@@ -115,7 +111,6 @@ class Service:
         self.receivers: dict[str, Receiver] = {}
         self.projections: list[Projection] = []
         self.reactors: list[Reactor] = []
-        self.rebuilders: list[Rebuilding] = []
         self.relay: Relay | None = None
         self.outgrown: frozenset[str] = frozenset()
         self.died: dict[str, str] = {}
@@ -123,7 +118,7 @@ class Service:
         self.custodian: KeyStore | None = None
         self.custodians_timers = Timers()
         self.deliveries: Deliveries | None = None
-        self.on_erasure: list[Callable[[], Awaitable[None]]] = []  # drops more that this process keeps of texts
+        self.on_erasure: list[Callable[[], None]] = []  # drops what this process keeps of a record's words
         self.beside: list[Callable[[], Awaitable[None]]] = []  # what was opened on it and ends with it
 
     @property
@@ -198,6 +193,7 @@ class Service:
             )
         for source in (name, *consumed):
             self._follow(source, self.sequenced if source == name else self.received[source])
+        self.rebuilding = Rebuilding(name, self.pool, self.sealer.keys.forget, self.rebuild)
         self.timer_bell = Chime()
         timers = Timers({**self.card.timers.handlers, **self.custodians_timers.handlers})
         self.clockwork = Clockwork(name, timers, self.app, self.timer_bell.bell(), points=self.points)
@@ -220,8 +216,6 @@ class Service:
                 self.projections.append(projection)
         if any(t.startswith(f"{source}.") for t in self.card.reactions.types()):
             self.reactors.append(Reactor(self.name, walk, self.card.reactions, self.app, bell, points=self.points))
-        if types := frozenset(e.type for e in self.card.rebuilt_after if e.type.startswith(f"{source}.")):
-            self.rebuilders.append(Rebuilding(walk, types, self.pool, self.sealer.keys.forget, self.rebuild))
 
     def start(self) -> None:
         """Runs the wanted parts in the background. Raises NotReady while a read model is an earlier version's."""
@@ -237,7 +231,7 @@ class Service:
         if "follower" in self.only:
             wanted += [(f"projection {p.group} {p.walk.source}", p.run()) for p in self.projections]
             wanted += [(f"reactions {r.walk.source}", r.run()) for r in self.reactors]
-            wanted += [(f"rebuilding {r.walk.source}", r.run()) for r in self.rebuilders]
+            wanted += [("rebuilding", self.rebuilding.run())]
         if "timers" in self.only:
             wanted += [("timers", self.clockwork.run())]
             tidying = Tidying(self.name, self.pool, Retention.from_environment(), keys=self.custodian)

@@ -36,6 +36,7 @@ from shared.plan import in_force
 from shared.plan.calendar import town_day
 from shared.plan.loader import LoadedPlan
 from shared.plan.terms import PlanTerms, Terms
+from shared.rebuilding import rebuilt_after
 from shared.service import ServiceCard
 from shared.sql import Tx
 
@@ -67,14 +68,13 @@ def describe() -> ServiceCard:
         title="隐患整治 · Cases",
         deciders=(CAMPAIGN, SITE, HAZARD, opening_of(CasesOpeningMade)),
         inline=(*(module.READ_MODEL for module in INLINE), openings_of(CasesOpeningMade)),
-        projections={"sources": (source_flag.READ_MODEL,)},
+        projections={"sources": (source_flag.READ_MODEL, rebuilt_after(WordsErased))},
         reactions=bus.REACTIONS,
         timers=timers.TIMERS,
         routers=(api.router, site_api.router, campaign_api.router, pages.router),
         templates=Path(__file__).parent / "templates",
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
-        rebuilt_after=(WordsErased,),
     )
 
 

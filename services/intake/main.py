@@ -40,6 +40,7 @@ from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
 from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.plan import in_force
+from shared.rebuilding import rebuilt_after
 from shared.service import ServiceCard
 
 INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, disclosure_line, words_line, steps)
@@ -56,7 +57,11 @@ def describe() -> ServiceCard:
         name="intake",
         title="举报与巡查 · Intake",
         deciders=(TIP, PATROL, DISCLOSURE, WORDING, opening_of(IntakeOpeningMade)),
-        inline=(*(module.READ_MODEL for module in INLINE), openings_of(IntakeOpeningMade, InformantErased)),
+        inline=(
+            *(module.READ_MODEL for module in INLINE),
+            openings_of(IntakeOpeningMade, InformantErased),
+            rebuilt_after(WordsErased),
+        ),
         projections={
             "handling": (tip_handling.READ_MODEL,),
             "plan": (in_force.READ_MODEL, posts.READ_MODEL),
@@ -81,5 +86,4 @@ def describe() -> ServiceCard:
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
         closed=patrol_desk.closed,
-        rebuilt_after=(WordsErased,),
     )

@@ -32,7 +32,7 @@ async def desk_reader(who: Annotated[Actor, Depends(page_reader(*READ))]) -> Act
     return who
 
 
-async def any_form(call: Annotated[Call, Depends(form_call(*READ))]) -> Call:
+async def any_form(call: Annotated[Call, Depends(form_call(*DECIDE, *ASK_ERASURE))]) -> Call:
     not_of_a_village(call.who)
     return call
 

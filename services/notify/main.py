@@ -27,6 +27,7 @@ from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.outside import Outside, Sender
 from shared.plan import in_force
 from shared.plan.book import PlanBook
+from shared.rebuilding import rebuilt_after
 from shared.service import ServiceCard
 from shared.settings import Settings
 from shared.ways_out import lacking
@@ -57,7 +58,7 @@ def describe() -> ServiceCard:
             openings_of(NotifyOpeningMade),
         ),
         projections={
-            "watch": (hazard_watch.READ_MODEL, report_watch.READ_MODEL),
+            "watch": (hazard_watch.READ_MODEL, report_watch.READ_MODEL, rebuilt_after(WordsErased)),
             "plan": (in_force.READ_MODEL, posts.READ_MODEL),
             "outcomes": (outcome_count.READ_MODEL,),
         },
@@ -68,7 +69,6 @@ def describe() -> ServiceCard:
         rule_status={**{rule.__name__: status for rule, status in STATUS.items()}, **OPENING_RULES},
         outside=outside,
         evidence=EVIDENCE,
-        rebuilt_after=(WordsErased,),
     )
 
 

@@ -13,6 +13,7 @@ from shared.evidence import ORDERING, Evidence
 from shared.identity import posts
 from shared.opening import OPENING_RULES, opening_of, openings_of
 from shared.plan import in_force
+from shared.rebuilding import rebuilt_after
 from shared.service import ServiceCard
 
 INLINE = (report_line, report_content, report_step, due)
@@ -28,7 +29,7 @@ def describe() -> ServiceCard:
         deciders=(WEEKLY_REPORT, opening_of(ReportingOpeningMade)),
         inline=(*(module.READ_MODEL for module in INLINE), openings_of(ReportingOpeningMade)),
         projections={
-            FACTS: (fact.READ_MODEL,),
+            FACTS: (fact.READ_MODEL, rebuilt_after(WordsErased)),
             bus.PLAN: tuple(module.READ_MODEL for module in (in_force, adoption, posts)),
         },
         reactions=bus.REACTIONS,
@@ -37,5 +38,4 @@ def describe() -> ServiceCard:
         templates=Path(__file__).parent / "templates",
         rule_status={**RULE_STATUS, **OPENING_RULES},
         evidence=EVIDENCE,
-        rebuilt_after=(WordsErased,),
     )

@@ -66,9 +66,15 @@ def web_of(service: Service) -> FastAPI:
     app.state.door = app_door
     app.state.copies = Copies(service)
     service.beside.append(app.state.copies.close)
-    service.on_erasure.append(app.state.copies.close)
+    service.on_erasure.append(lambda: _let_go(app.state.copies))
     app.state.evidence = service.card.evidence
     return app
+
+
+def _let_go(copies: Copies) -> None:
+    """Each is dropped once nobody reads from it; whoever asks next has one made, with the keys of then."""
+    for held in copies._held.values():
+        held.leave.set()
 
 
 def readiness(service: Service) -> dict[str, str]:

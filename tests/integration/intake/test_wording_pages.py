@@ -25,7 +25,7 @@ async def test_words_are_erased_by_pages(town: Town) -> None:
     assert blank.status_code == 422 and 'id="reason-wrong"' in blank.text
     assert (await get(town, f"{path}/refusal", LEADER)).headers["location"] == path
     assert (await send(town, f"{path}/approval", DEPUTY)).status_code == 303
-    assert await eventually(lambda: is_erased(town, record), 10)
+    assert await eventually(lambda: is_erased(town, record), 30)
     gone = await get(town, path, CLERK)
     assert "密钥已销毁" in gone.text and "申请删除" in gone.text and GROUNDS not in gone.text
 
