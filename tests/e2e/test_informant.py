@@ -245,6 +245,24 @@ async def test_they_are_nowhere_after_the_identity_was_opened_and_erased_nor_in_
     )
 
 
+async def test_the_offices_own_words_leave_every_database_when_they_are_erased(lived: Lived) -> None:
+    """A summary that named somebody, and the grounds for erasing it; copies of a moment before included."""
+    search = telling.search_for(Planted("mark", MARK, 6))
+
+    async def tables() -> set[str]:
+        return {place for place in await lived.places.found(search) if place.startswith(("tables of", "heap"))}
+
+    assert await tables() >= {"tables of intake", "tables of cases"}
+    await telling.words_erased(lived.town, lived.tip["id"])
+
+    async def gone() -> bool:
+        return not await tables()
+
+    await eventually(gone, 120)
+    assert {"tables of intake", "tables of cases", "tables of notify"} <= lived.places.seen.keys()
+    await well(lived.town)
+
+
 async def test_a_text_planted_in_every_place_is_found_in_every_place(lived: Lived) -> None:
     with planted_process(NAME) as pid:
         lived.places.processes.append(pid)

@@ -265,3 +265,14 @@ async def opened_and_erased(town: Town, tip: str) -> None:
         return all(said["words"] is None for said in words)
 
     await eventually(gone)
+
+
+async def words_erased(town: Town, tip: str) -> None:
+    """The office's own words in the tip and in the hazards that its summary was copied to: a clerk asks, a leader approves."""
+    path, records = "/intake/v1/words-erasures", [f"tip-{tip}"]
+    for record in records:
+        asked = {"record": record, "ground": "names_informant", "grounds": f"{NAME}写进了摘要"}
+        await town.post(path, asked, town.headers("clerk"))
+        records += (await town.get(f"{path}/{record}", town.headers("clerk")))["copied_to"]
+        await town.post(f"{path}/{record}/approval", {}, town.headers("group_leader"))
+    assert len(records) > 1, "a hazard was listed"
