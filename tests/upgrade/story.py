@@ -122,6 +122,7 @@ def plots() -> tuple[Plot, ...]:
                 Step(when("05-12 08:30"), "查看举报人", identity_opened),
                 Step(when("05-12 09:30"), "删除举报人信息", informant_erased),
                 Step(when("05-12 10:30"), "删除之后", opened_too_late),
+                Step(when("05-12 11:00"), "删除记录中的文字", words_erased),
             ),
         ),
         Plot(
@@ -181,6 +182,16 @@ async def informant_erased(scene: Scene, plot: Plot) -> None:
     await scene.post(leader, f"{path}/erasure/refusal", {"reason": "请本人书面确认。"})
     await scene.post(custodian, f"{path}/erasure", asks)
     await scene.post(leader, f"{path}/erasure/approval", {})
+
+
+async def words_erased(scene: Scene, plot: Plot) -> None:
+    """What the office wrote about the tip: asked for, refused, asked for again, approved."""
+    path, record = "/intake/v1/words-erasures", f"tip-{plot.tip}"
+    asks = {"record": record, "ground": "names_informant", "grounds": "登记时写了姓名。"}
+    await scene.post(scene.cast.one("custodian"), path, asks)
+    await scene.post(scene.cast.one("group_leader"), f"{path}/{record}/refusal", {"reason": "先核对。"})
+    await scene.post(scene.cast.one("custodian"), path, asks)
+    await scene.post(scene.cast.one("group_leader"), f"{path}/{record}/approval", {})
 
 
 async def opened_too_late(scene: Scene, plot: Plot) -> None:
