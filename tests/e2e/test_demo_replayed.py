@@ -5,6 +5,7 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from services.reporting.content import Content
 from services.reporting.read_models import report_line
 from services.reporting.recount import content_at, plan_of, present_cut
 from services.reporting.report_file import said_at
-from shared.audit.difference import between
+from shared.audit.difference import Change, between, compared, keys_of, watch, writers
 from shared.audit.moment import Moment, as_of, at_cut
 from shared.audit.opened import Opened, opened
 from shared.audit.past import Past, past_of
 from shared.cli.stopped import settings_at
+from shared.contracts.envelope import moment as utc
 from shared.plan.book import PlanBook
 from shared.plan.calendar import TOWN_TIME
 from shared.sql import Tx
@@ -117,14 +119,91 @@ async def test_what_was_known_at_each_cut_off_is_what_a_replay_of_that_hour_show
     assert explained >= 4
 
 
-async def test_the_difference_between_a_friday_and_today_names_an_event_for_every_row(
+@dataclass(frozen=True)
+class Since:
+    """What is other today than at `friday`, and the events that it is said to come from, which `friday` has not."""
+
+    friday: Moment
+    schema: str
+    changes: list[Change]
+
+    @property
+    def events(self) -> dict[str, set[int]]:
+        """Source -> positions."""
+        found: dict[str, set[int]] = {source: set() for source in ("reporting", *SOURCES)}
+        for event in (event for change in self.changes for event in change.events):
+            found[event.source].add(event.position)
+        return found
+
+
+async def differences_since(past: Past, fridays: list[Moment], today: Moment) -> list[Since]:
+    """One walk from the first of them to today, with a copy of the read models at each stop, today's among them. Log and inbox
+    are kept beside, whole, for `applied`."""
+    tables, pool = list(keys_of(past)), past.scratch.pool
+    stops = {f"friday_{nth}": friday for nth, friday in enumerate(fridays)} | {"today": today}
+    for schema, moment in stops.items():
+        await past.move_to(moment)
+        if moment is fridays[0]:
+            await watch(past, tables, shared=True)
+        await pool.execute(f"CREATE SCHEMA {schema}")
+        for table in tables:
+            await pool.execute(f'CREATE TABLE {schema}."{table}" AS TABLE view."{table}"')
+    found = []
+    for schema, friday in list(stops.items())[:-1]:
+        await pool.execute("TRUNCATE aside.shared")
+        for source, end in friday.upto:
+            await pool.execute(
+                "INSERT INTO aside.shared SELECT $1, generate_series(1, $2::bigint)", source, end.position
+            )
+        changes = [change async for change in compared(past, schema, tables)]
+        found.append(Since(friday, schema, [replace(each, events=await writers(past, each)) for each in changes]))
+    await pool.execute(
+        "CREATE TABLE aside.whole_log AS TABLE record.log; CREATE TABLE aside.whole_inbox AS TABLE record.inbox"
+    )
+    return found
+
+
+async def applied(past: Past, since: Since) -> None:
+    """The read models of that Friday, and on them the events that are said to make the difference, and no others."""
+    upto = {source: end.position for source, end in since.friday.upto}
+    past.replay.noting = None
+    await past.replay.begin()
+    async with past.scratch.pool.acquire() as connection, connection.transaction():
+        for table in keys_of(past):
+            await connection.execute(f'INSERT INTO view."{table}" TABLE {since.schema}."{table}"')
+        await connection.execute("TRUNCATE record.log, record.inbox")
+        for source, positions in since.events.items():
+            table, of = ("log", "") if source == "reporting" else ("inbox", f"source = '{source}' AND ")
+            await connection.execute(
+                f"INSERT INTO record.{table} SELECT * FROM aside.whole_{table} WHERE {of}position = ANY($1)",
+                list(positions),
+            )
+    past.replay.reached = {source: upto.get(source, 0) for source in past.replay.reached}
+    await past.replay.go_on()
+
+
+async def test_the_difference_between_each_cut_off_and_today_is_what_the_events_make_that_are_named_for_it(
     reporting: Opened, filed: list[report_line.Line]
 ) -> None:
-    first, last = await at(reporting, filed[-2]["cut_off_at"]), await at(reporting, NOW)
-    async with past_of(reporting, last) as past:
-        changes = [change async for change in between(past, first, last)]
-    assert len(changes) > 20 and {change.kind for change in changes} == {"added", "changed"}
-    assert [change for change in changes if not change.events] == []
+    today, fridays = await at(reporting, NOW), [await at(reporting, line["cut_off_at"]) for line in filed]
+    ends = dict(today.upto)
+    async with past_of(reporting, today) as past:
+        every = await differences_since(past, fridays, today)
+        for line, since in zip(filed, every, strict=True):
+            assert since.changes and [change for change in since.changes if not change.events] == []
+            known = dict(since.friday.upto)
+            for event in (event for change in since.changes for event in change.events):
+                assert event.recorded_at > utc(line["cut_off_at"]), "it was known then"
+                assert (known[event.source].position if event.source in known else 0) < event.position
+                assert event.position <= ends[event.source].position
+            await applied(past, since)
+            assert [change async for change in compared(past, "today", keys_of(past))] == [], since.schema
+    sizes = [len(since.changes) for since in every]
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] > 0, sizes
+    assert {change.kind for since in every for change in since.changes} == {"added", "changed"}
+    async with past_of(reporting, today) as past:
+        alone = [change async for change in between(past, fridays[-2], today)]
+    assert alone == every[-2].changes, "as who asks for one Friday alone is told"
 
 
 async def test_the_whole_town_of_a_friday_is_served_and_gone_when_it_ends(
