@@ -76,12 +76,15 @@ class Attacked:
         finally:
             await connection.close()
 
-    async def value(self, sql: str, *values: Any) -> Any:
+    async def row(self, sql: str, *values: Any) -> Any:
         connection = await asyncpg.connect(self.ground.dsn(self.database))
         try:
-            return await connection.fetchval(sql, *values)
+            return await connection.fetchrow(sql, *values)
         finally:
             await connection.close()
+
+    async def value(self, sql: str, *values: Any) -> Any:
+        return (await self.row(sql, *values))[0]
 
     async def rewrite(self, forge: Forge) -> None:
         """Forges the log and recomputes all that follows: versions, previous leaves, leaves, nodes, head."""
@@ -160,8 +163,8 @@ async def attacked(ground: Ground, service: str) -> AsyncIterator[Attacked]:
     try:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{service}"')
         yield Attacked(ground, service, name)
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     finally:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.close()
 
 

@@ -13,7 +13,7 @@ from xdist.scheduler import LoadFileScheduling
 
 FIRST: tuple[tuple[str, ...], ...] = (
     # the demo's town, and a copy of it that is attacked
-    ("tests/e2e/test_demo.py", "tests/e2e/test_demo_replayed.py", "tests/e2e/test_attacks*.py"),
+    ("tests/e2e/test_demo.py", "tests/e2e/test_demo_replayed.py", "tests/e2e/test_attack*.py"),
     ("tests/faults/test_plants.py",),
     ("tests/e2e/test_up.py",),
     ("tests/e2e/test_operations.py",),
