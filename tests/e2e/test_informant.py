@@ -236,7 +236,13 @@ async def test_they_are_nowhere_after_the_identity_was_opened_and_erased_nor_in_
     moment before it included."""
     await taken_out(lived)
     await telling.opened_and_erased(lived.town, lived.tip["id"])
-    await read_by_others(lived)
+
+    async def copied() -> bool:
+        """A copy that is being made when the erasure is heard of is let go."""
+        await read_by_others(lived)
+        return bool(await lived.places.copies())
+
+    await eventually(copied, 60)
     assert await lived.places.found(SEARCH) == {}
     searched = {place for place, size in lived.places.seen.items() if size}
     copies = {f"tables of {name}" for name in await lived.places.copies()}

@@ -26,6 +26,7 @@ async def test_figures_of_tips_and_of_all_patrols_are_not_told_to_a_village(grou
             told = await figures(desk, "town", who)
             assert {f for f in whole if f.startswith(OF_BEGINNINGS)} == whole - told, who
             assert "hazards_listed" in told and len(whole - told) >= 6
-            page = (await desk.page(who, f"/reporting/reports/{desk.id('town', 1)}")).text.partition("<main")[2]
+            answer = await desk.page(who, f"/reporting/reports/{desk.id('town', 1)}")
+            page = answer.text.split("<main")[1].split("</main>")[0]
             assert "线索" not in page and "巡查" not in page and "列入清单隐患" in page
             assert "patrol_findings" in await figures(desk, "dulan", who), "of its own unit"

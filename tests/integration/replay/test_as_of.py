@@ -68,7 +68,7 @@ async def test_a_copy_is_built_once_for_a_moment_and_again_when_it_was_dropped(w
 
 
 async def test_a_question_that_would_wait_long_is_told_to_come_again(week: Week) -> None:
-    copies = week.reporting.beside[0].__self__  # type: ignore[attr-defined]
+    [copies] = [each for end in week.reporting.beside if isinstance(each := getattr(end, "__self__", None), Copies)]
     copies.patience, kept = 0.0, copies.patience
     try:
         answer = await asked(week, REPORTS, as_of=town(week.evening))
