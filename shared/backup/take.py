@@ -7,7 +7,7 @@ received an event finds it in its source's backup. The keys are read last; a key
 import contextlib
 import graphlib
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,6 +81,11 @@ SELECT {columns} FROM record.event e LEFT JOIN record.log l USING (event_id) ORD
 
 Dsn = Callable[[str], str]
 """A database's name -> its address, as its owner or the superuser."""
+Ready = Callable[[Mapping[str, asyncpg.Connection]], Awaitable[None]]
+"""Waits for the moment to be taken; looks by a connection to each service's database."""
+
+
+async def at_once(_: Mapping[str, asyncpg.Connection]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ async def take(
     elsewhere: Sequence[str] = (),
     progress: Progress = lambda *_: None,
     check: Callable[[Manifest], None] = lambda _: None,
+    ready: Ready = at_once,
 ) -> tuple[Manifest, str]:
     """Writes the backup into `folder`; its manifest, and the manifest's SHA-256.
 
@@ -117,7 +123,7 @@ async def take(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     files: dict[str, File] = {}
     services: dict[str, Part] = {}
-    async with snapshots({name: dsn(name) for name in SERVICES}) as standing:
+    async with snapshots({name: dsn(name) for name in SERVICES}, ready) as standing:
         made = datetime.now(UTC)
         for name, connection in standing.items():
             services[name] = await _part(folder, name, connection, jurisdiction, files, progress)
@@ -137,9 +143,9 @@ async def take(
 
 
 @asynccontextmanager
-async def snapshots(dsns: Mapping[str, str]) -> AsyncIterator[dict[str, asyncpg.Connection]]:
-    """Service -> a connection that sees its database as it stood at one moment, the same for all. Raises BackupRefused,
-    NotReady."""
+async def snapshots(dsns: Mapping[str, str], ready: Ready) -> AsyncIterator[dict[str, asyncpg.Connection]]:
+    """Service -> a connection that sees its database as it stood at one moment, the same for all, after `ready`. Raises
+    BackupRefused, NotReady."""
     async with contextlib.AsyncExitStack() as stack:
         made = {name: await _connected(stack, dsn) for name, dsn in dsns.items()}
         for name, connection in made.items():
@@ -147,6 +153,7 @@ async def snapshots(dsns: Mapping[str, str]) -> AsyncIterator[dict[str, asyncpg.
                 raise BackupRefused(
                     f"{name} is at step {step}: take the backup with the version it belongs to, or minewatch migrate first"
                 )
+        await ready(made)
         async with contextlib.AsyncExitStack() as held:
             for dsn in dsns.values():
                 holder = await _connected(held, dsn)

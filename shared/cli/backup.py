@@ -3,27 +3,31 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import asyncpg
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from shared.backup.manifest import MANIFEST, Doubt, Manifest, file_of
 from shared.backup.restore import prove
+from shared.backup.signed import Standing, lines, waited
 from shared.backup.take import Dsn, KeyCopy, take
 from shared.backup.verify import verify
 from shared.cli.policies import policy_in, say_what_it_cannot_prove
 from shared.cli.stopped import databases_of
+from shared.cosigning import PolicyFileError, load_policy
 from shared.database import dsn_of
 from shared.embedded.home import Home
 from shared.plan.loader import load_plan
 from shared.replay import Progress
 from shared.settings import SettingMissing
+from shared.transparency.policy import Policy
 
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -65,9 +69,16 @@ class Found:
 @click.option(
     "--keys-to", type=click.Path(path_type=Path, dir_okay=False), help="put the key store's copy into this file"
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    default=30.0,
+    show_default=True,
+    help="seconds to wait until what the logs hold is signed; not for a service that does not run",
+)
 @click.pass_context
 def backup(
-    context: click.Context, to: Path | None, data: Path | None, without_keys: bool, keys_to: Path | None
+    context: click.Context, to: Path | None, data: Path | None, without_keys: bool, keys_to: Path | None, wait: float
 ) -> None:
     """Take a backup of a town while it runs: every service at one moment, read back and proven before it counts.
 
@@ -79,11 +90,17 @@ def backup(
         raise click.UsageError("give the backup a new folder: --to DIR")
     if without_keys and keys_to is not None:
         raise click.UsageError("--without-keys leaves out what --keys-to would write")
-    asyncio.run(_take(to, data, KeyCopy(without_keys, keys_to)))
+    asyncio.run(_take(to, data, KeyCopy(without_keys, keys_to), wait))
 
 
-async def _take(to: Path, data: Path | None, keys: KeyCopy) -> None:
+async def _take(to: Path, data: Path | None, keys: KeyCopy, wait: float) -> None:
+    late: list[Standing] = []
     async with _found(data) as town:
+        policy = _signed_by(town.policy)
+
+        async def ready(connections: Mapping[str, asyncpg.Connection]) -> None:
+            late.extend(await waited(connections, policy, wait, lambda logs: _say_waiting(logs, wait)))
+
         with bars("takes") as progress, bars("reads back") as again:
 
             def check(manifest: Manifest) -> None:
@@ -99,14 +116,33 @@ async def _take(to: Path, data: Path | None, keys: KeyCopy) -> None:
                 elsewhere=town.elsewhere,
                 progress=progress,
                 check=check,
+                ready=ready,
             )
     _say(to, manifest)
+    for line in lines(late):
+        click.echo(line)
     click.echo(f"sha256 of the manifest: {sha256}")
     if keys.to is not None:
         click.echo(f"the keys are in {keys.to}: restore with --keys")
     click.echo("not in the backup:")
     for each in manifest.elsewhere:
         click.echo(f"  {each}")
+
+
+def _signed_by(file: Path | None) -> Policy | None:
+    """The town's own policy, as its services read it. One that they cannot read stops no backup."""
+    if file is None or not file.exists():
+        return None
+    try:
+        return load_policy(file)
+    except PolicyFileError as error:
+        click.echo(f"· 注意 见证规则无法读取：{error}\n  note the policy cannot be read: {error}", err=True)
+        return None
+
+
+def _say_waiting(logs: Sequence[Standing], seconds: float) -> None:
+    named = ", ".join(f"{log.service} ({log.unsigned})" for log in logs)
+    click.echo(f"等待签名，至多 {seconds:.0f} 秒 / waits for signatures, {seconds:.0f} s at most: {named}", err=True)
 
 
 @backup.command("verify")

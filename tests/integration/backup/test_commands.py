@@ -231,3 +231,6 @@ def test_an_empty_server_gets_the_town_and_is_told_what_is_missing(
         name: part.position for name, part in Manifest.read(taken).services.items()
     }
     assert (again / KEYS).exists() and ".env" in backed_up.output
+    assert f"  note intake: {end} of {end} events are not signed yet" in backed_up.output
+    assert "backup verify will call them UNPROVEN" in backed_up.output
+    assert "waits for signatures" not in backed_up.output  # nobody is there to sign
