@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import asyncpg
 
@@ -101,9 +101,9 @@ async def signed_upto(tx: Tx, policy: Policy | None) -> tuple[int, datetime | No
     return Checkpoint.read(note.text).size, found.at if isinstance(found, Witnessed) else None
 
 
-def lines(late: Sequence[Standing]) -> list[str]:
+def lines(late: Sequence[Standing], now: datetime) -> list[str]:
     """For people: what is unsigned, and what that will mean."""
-    now, said = datetime.now(UTC), []
+    said = []
     for log in late:
         word = log.verdict(now)
         said.append(

@@ -119,7 +119,7 @@ async def _take(to: Path, data: Path | None, keys: KeyCopy, wait: float) -> None
                 ready=ready,
             )
     _say(to, manifest)
-    for line in lines(late):
+    for line in lines(late, manifest.made):
         click.echo(line)
     click.echo(f"sha256 of the manifest: {sha256}")
     if keys.to is not None:

@@ -9,7 +9,7 @@ from shared.backup import signed
 from shared.backup.signed import Standing, lines, signed_upto
 from shared.transparency.note import NoteRefused
 
-NOW = datetime.now(UTC)
+NOW = datetime(2018, 3, 1, tzinfo=UTC)
 
 
 def standing(held: int, upto: int, at: datetime | None = NOW) -> Standing:
@@ -42,7 +42,7 @@ def test_a_log_is_waited_for_until_it_is_signed_whole_or_anew(began: Standing, n
     ],
 )
 def test_what_is_unsigned_is_said_in_the_words_of_verify(log: Standing, word: str) -> None:
-    (line,) = lines([log])
+    (line,) = lines([log], NOW)
     zh, en = line.splitlines()
     assert f"有 {log.unsigned} 条尚未按见证规则签名" in zh and zh.endswith(word)
     assert f"cases: {log.unsigned} of 10 events are not signed yet" in en and en.endswith(f"call them {word}")
