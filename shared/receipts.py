@@ -5,8 +5,9 @@
     RECORDEDAT          as in the envelope
     LEAF                base64, a line for each event
 
-It is a signed note by a key of the service named ORIGIN/receipts. It holds leaves and no identifiers, so that a receipt which is
-found tells nothing; with the event itself it proves that this log promised to hold it.
+It is a signed note by a key of the service named ORIGIN/receipts. With the event itself it proves that this log promised to hold
+it. It holds leaves and no identifiers: a receipt which is found says when which service recorded something, not what, or by whom.
+Whoever has the record as well finds the event by its leaf.
 """
 
 import base64
