@@ -13,12 +13,15 @@ from shared.sql import Tx
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import NoteRefused
 from shared.transparency.policy import NONE, Policy
-from shared.verifier.trust import met_alone
+from shared.verifier.trust import own_counted
 
-NOT_WITNESSED_ZH = "没有外部见证：策略不要求外部见证人，或所要求的外部签名尚不齐全，不能证明记录的保管者没有改动记录。"
+NOT_WITNESSED_ZH = (
+    "没有外部见证：策略不要求外部见证人，或算上了本单位自己的见证人，或所要求的外部签名尚不齐全，"
+    "不能证明记录的保管者没有改动记录。"
+)
 NOT_WITNESSED_EN = (
-    "No outside witness: the policy requires none, or no checkpoint has yet all the signatures of others that it requires, "
-    "and nothing is proved against the record's own owner."
+    "No outside witness: the policy requires none, or counts one of the town's own, or no checkpoint has yet all the "
+    "signatures of others that it requires, and nothing is proved against the record's own owner."
 )
 
 LATELY = 50
@@ -59,7 +62,7 @@ class Trail:
 
     `quorum`: up to where a checkpoint meets the policy, None where it asks for no witness; `quorum_age`: seconds since that one
     was signed; `quorum_missing`: why the newest does not meet it; `policy_error`: why the policy file cannot be read; `outside`:
-    whether the policy cannot be met without somebody else than the town, and was met in the log's present lineage.
+    whether the policy asks for witnesses and counts none of the town's own, and was met in the log's present lineage.
     """
 
     signer: bool
@@ -94,7 +97,7 @@ async def trail_of(connection: asyncpg.Connection | PoolConnectionProxy, setting
     rows = await tx.all(BY_WITNESS, (row["origin"] if row is not None else "", names))
     witnesses = tuple(Witnessed(each["name"], each["name"] in own, each["size"] or 0, each["at"]) for each in rows)
     quorum, age, missing = await _quorum(tx, policy) if policy.quorum != NONE else (None, None, None)
-    outside = bool(quorum) and not met_alone(policy, settings.jurisdiction)
+    outside = bool(quorum) and not any(own_counted(policy, settings.jurisdiction))
     return Trail(signer, size, signed_at, trail.unsigned_for, witnesses, quorum, age, missing, error, outside)
 
 

@@ -11,7 +11,7 @@ from shared.verifier.trust import Unusable, policy_of, without_witness
 
 
 class PolicyUnusable(MinewatchError):
-    """The file cannot be read, trusts no log, or is met by the operator alone; says which, Chinese first."""
+    """The file cannot be read, trusts no log, or counts the operator; says which, Chinese first."""
 
 
 def policy_in(file: Path) -> Policy:

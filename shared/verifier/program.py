@@ -33,9 +33,9 @@ ABOUT = """\
 Verify an export folder, an evidence pack (zip) or a single proof. Exit code: 0 all proven; 1 a doubt; 2 cannot be read."""
 EPILOGUE = """\
 policy 请用您自己的：导出和证据包里的只是建议。 Bring your own policy: the one in an export or a pack is only a suggestion.
-只靠本单位自己的见证人（名称以 TOWN/ 开头）就能满足的 policy 不予采用；quorum none 可用，但什么也不能向运营方证明。
-A policy that the town's own witnesses (named TOWN/…) meet alone is refused; `quorum none` is taken, and said to prove nothing
-against the operator."""
+quorum 算上本单位自己的见证人（名称以 TOWN/ 开头）的 policy 不予采用；quorum none 可用，但什么也不能向运营方证明。
+A policy whose quorum counts a witness of the town's own (named TOWN/…) is refused; `quorum none` is taken, and said to prove
+nothing against the operator."""
 
 
 @dataclass(frozen=True)

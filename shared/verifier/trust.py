@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -61,8 +62,8 @@ class Signed:
 
 def policy_of(written: bytes) -> Policy:
     """Raises Unusable, also for a policy that trusts nobody or counts the operator: with the log's own key as a witness's, or
-    with a quorum that witnesses named after the town, TOWN/…, meet by themselves. `quorum none` asks for nobody and claims no
-    more: it can be used, and whoever verifies says what it does not prove."""
+    with a witness named after the town, TOWN/…, in its quorum: of two that are asked for, one would be the town. `quorum none`
+    asks for nobody and claims no more: it can be used, and whoever verifies says what it does not prove."""
     try:
         policy = Policy.read(written.decode())
     except (PolicyRefused, UnicodeDecodeError) as error:
@@ -77,11 +78,13 @@ def policy_of(written: bytes) -> Policy:
                 f"the policy has the log's own key as the witness {name}: the operator does not count",
             )
     for town in sorted({log.name.partition("/")[0] for log in policy.logs}):
-        if not without_witness(policy) and met_alone(policy, town):
+        for name, line in own_counted(policy, town):
+            own = policy.witnesses[name].name
             raise Unusable(
-                f"见证规则只靠 {town}/… 自己的见证人就能满足：运营方不能见证自己；请写外部见证人，或写 quorum none",
-                f"the witnesses of {town}, named {town}/…, meet the policy alone: the operator does not count. Name others, "
-                "or say quorum none",
+                f"见证规则的“{line}”一行算上了运营方自己的见证人 {name}（{own}）：运营方不能见证自己。请从该行删去 {name}，"
+                "并核对该行要求的人数；没有外部见证人时，写 quorum none",
+                f"the line `{line}` of the policy counts {name}, which is {own}, a witness of {town}'s own: the operator does "
+                f"not count. Take {name} out of it, and see how many it asks for then; with nobody else, say quorum none",
             )
     return policy
 
@@ -90,16 +93,19 @@ def without_witness(policy: Policy) -> bool:
     return policy.quorum == NONE
 
 
-def met_alone(policy: Policy, town: str) -> bool:
-    """Whether the town can do without anybody else: no witness is asked for, or none but those whose name begins with its own."""
+def own_counted(policy: Policy, town: str) -> Iterator[tuple[str, str]]:
+    """(witness, line) wherever one whose name begins with the town's own counts for the quorum."""
 
-    def met(name: str) -> bool:
-        if name in policy.witnesses:
-            return policy.witnesses[name].name.startswith(f"{town}/")
-        least, members = policy.groups[name]
-        return sum(map(met, members)) >= least
+    def below(line: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for name in names:
+            if name in policy.groups:
+                least, members = policy.groups[name]
+                yield from below(f"group {name} {least} {' '.join(members)}", members)
+            elif policy.witnesses[name].name.startswith(f"{town}/"):
+                yield name, line
 
-    return without_witness(policy) or met(policy.quorum)
+    if not without_witness(policy):
+        yield from below(f"quorum {policy.quorum}", [policy.quorum])
 
 
 def signed(written: bytes, policy: Policy) -> Signed:

@@ -40,7 +40,7 @@ def exported_demo(work: Path) -> Iterator[Exported]:
     policy.write_text(policy.read_text("utf-8").replace("\nquorum none\n", "\nquorum own\n"), "utf-8")
     why = ("--reason", "crosscheck", "--as", "p-auditor-1", "--wait", "0")
     _minewatch("audit", "export", "--to", str(export), "--data", str(data), *why)
-    # The verifier takes no quorum that the town meets alone; Go still checks the witness.
+    # The verifier takes no quorum that counts the town's own; Go still checks the witness.
     policy.write_text(policy.read_text("utf-8").replace("\nquorum own\n", "\nquorum none\n"), "utf-8")
     asyncio.run(_with_proofs(data, export))
     trusted = Policy.read(policy.read_text("utf-8"))

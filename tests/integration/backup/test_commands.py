@@ -136,8 +136,8 @@ async def test_a_policy_that_asks_for_nobody_is_said_to_prove_nothing_against_th
         ),
         (
             lambda town, lines: [lines[0], f"witness own {vkey(FIRST, f'{town}/own-witness', WITNESS)}", "quorum own"],
-            "自己的见证人就能满足",
-            "meet the policy alone: the operator does not count",
+            "“quorum own”一行算上了运营方自己的见证人 own",
+            "the line `quorum own` of the policy counts own, which is",
         ),
         (lambda _, lines: lines[:-1], "无法读取", "one quorum line"),
     ],

@@ -120,6 +120,7 @@ async def test_without_an_outside_witness_it_says_what_the_signatures_do_not_pro
         ("group g any own police\nquorum g", ("own", "police")),
         ("witness police {police}\nquorum police", ("own",)),
         ("witness police {police}\ngroup g all own police\nquorum g", ("own",)),
+        ("group g all own police\nquorum g", ("own", "police")),
     ],
     ids=[
         "asked for nobody",
@@ -127,6 +128,7 @@ async def test_without_an_outside_witness_it_says_what_the_signatures_do_not_pro
         "its own will do",
         "named and silent",
         "named beside its own and silent",
+        "counted beside its own",
     ],
 )
 async def test_that_an_outsider_is_named_or_signs_unasked_is_not_enough_for_it(
