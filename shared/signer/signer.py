@@ -75,7 +75,7 @@ class Signer:
 
     def vkeys(self) -> list[Key]:
         """The keys under which it signed, one for every lineage of every log, oldest first."""
-        return [Key(str(origin), LOG, self.public) for origin in self.memory.origins()]
+        return [Key(origin, LOG, self.public) for origin in self.memory.origins()]
 
     def answer(self, body: bytes) -> Answer:
         """Checks, remembers, signs; in this order, and the first two in one transaction."""
@@ -133,11 +133,12 @@ class Signer:
         signed, of the one that was signed last; nothing where none was."""
         others = self._others(origin)
         parent = [other for other in others if other.lineage == after.parent] or others[-1:]
-        found = [self.memory.at_or_below(other, after.size) for other in parent]
+        found = [self.memory.at_or_below(str(other), after.size) for other in parent]
         return next((each for each in found if each is not None), (0, EMPTY_ROOT))
 
     def _others(self, origin: Origin) -> list[Origin]:
-        return [known for known in self.memory.origins() if known.log == origin.log and known != origin]
+        signed = map(Origin.read, self.memory.origins())
+        return [known for known in signed if known.log == origin.log and known != origin]
 
     def _refused(self, origin: str, why: str, body: bytes) -> Answer:
         self.memory.refuse(self.now(), origin, why, body)

@@ -1,4 +1,9 @@
-"""Signs a checkpoint when it extends the last one signed for that log, and never otherwise (C2SP tlog-witness)."""
+"""Signs a checkpoint when it extends the last one signed for that log, and never otherwise (C2SP tlog-witness).
+
+A log that was restored begins under a new name, which says what it grew from. Its first checkpoint extends what was signed for
+that parent, as if it were the same log: the answer 409 says from which size. So who has lost his signer, and made another, still
+cannot go on from a past that the witness did not sign.
+"""
 
 import base64
 import binascii
@@ -10,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shared.transparency.checking import ProofRefused
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import Key, Note, NoteRefused, cosign
+from shared.transparency.origin import Origin
 from shared.witness.growth import Stale, check_growth
 from shared.witness.memory import WitnessMemory
 
@@ -76,13 +82,42 @@ class Cosigner:
             return Answer(403, f"no key trusted for {origin} signed this\n")
         own = _own(offer.note, signed)
         with self.state.held():
-            refused = _refused(self.state.latest(origin), offer)
+            known = self.state.latest(origin)
+            if known is None and (before := self._before(origin)) is not None:
+                parent, said = before
+                if said != parent.root:
+                    why = self.state.misnamed(self.now(), offer.checkpoint, own, parent)
+                    return Answer(422, f"{why}\n")
+                known = (parent.size, parent.root)
+            refused = _refused(known, offer)
             if refused is not None:
                 answer, why = refused
                 self.state.keep(self.now(), offer.checkpoint, own, why)
                 return answer
             self.state.signed(self.now(), offer.checkpoint, own)
         return Answer(200, str(cosign(offer.note.text, self.name, self.private, self.now())))
+
+    def _before(self, origin: str) -> tuple[Checkpoint, bytes] | None:
+        """What the first checkpoint of a restored log has to grow from: the last one at or below the size it was set back to that
+        was signed here for its parent; and the root that its name says there was. None where nothing is known of the parent."""
+        new = _named(origin)
+        if new is None or new.after is None:
+            return None
+        for name in self.state.origins():
+            other = _named(name)
+            if other is not None and (other.log, other.lineage) == (new.log, new.after.parent):
+                signed = self.state.at_or_below(name, new.after.size)
+                if signed is not None:
+                    return Checkpoint(name, *signed), new.after.root if signed[0] == new.after.size else signed[1]
+        return None
+
+
+def _named(origin: str) -> Origin | None:
+    """None for a log whose name says no lineage."""
+    try:
+        return Origin.read(origin)
+    except NoteRefused:
+        return None
 
 
 def _refused(known: tuple[int, bytes] | None, offer: Offer) -> tuple[Answer, str] | None:

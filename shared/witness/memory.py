@@ -18,7 +18,7 @@ from typing import ClassVar
 from shared.transparency.checkpoint import Checkpoint
 from shared.transparency.note import Note, NoteRefused
 from shared.transparency.tree import EMPTY_ROOT
-from shared.witness.state import TABLES, State
+from shared.witness.roots import Roots
 
 MOST, MOST_BYTES = 100, 4_000_000
 """Kept of each kind for a log: more tells nobody more. A contradiction of two notes of the greatest size has room."""
@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS signed_last (origin TEXT PRIMARY KEY, size INTEGER NO
 CREATE TABLE IF NOT EXISTS kept (origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, kind TEXT NOT NULL,
     at INTEGER NOT NULL, why TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (origin, size, root));
 """
+LAST = """
+INSERT OR IGNORE INTO log (origin) SELECT origin FROM latest ORDER BY rowid;
+INSERT OR IGNORE INTO signed (log, size, root) SELECT id, size, root FROM latest JOIN log USING (origin);
+"""
+"""Of a witness that kept no other roots yet."""
 SAME_ROOT = "SELECT 1 FROM kept WHERE origin = ? AND size = ? AND root = ?"
 OTHER_ROOT = "SELECT 1 FROM kept WHERE origin = ? AND size = ? AND root != ?"
 ROOM = "SELECT count(*), coalesce(sum(length(CAST(note AS BLOB))), 0) FROM kept WHERE origin = ? AND kind = ?"
@@ -56,14 +61,14 @@ class Kept:
     note: str
 
 
-class WitnessMemory(State):
-    tables: ClassVar[str] = TABLES + KEPT
+class WitnessMemory(Roots):
+    tables: ClassVar[str] = Roots.tables + KEPT
 
     def __init__(self, file: Path) -> None:
         """Raises StateMissing."""
         super().__init__(file)
         self._full: set[tuple[str, Kind]] = set()
-        self._db.executescript(KEPT)
+        self._db.executescript(self.tables + LAST)
         self._take_over()
 
     def signed(self, at: int, checkpoint: Checkpoint, note: Note) -> None:
@@ -90,6 +95,21 @@ class WitnessMemory(State):
             self._contradicted(at, checkpoint, note)
         else:
             self._insert(at, checkpoint, Kind.SHORTER if size < last[0] else Kind.UNPROVEN, why, str(note))
+
+    def misnamed(self, at: int, checkpoint: Checkpoint, note: Note, parent: Checkpoint) -> str:
+        """Its name says another root than was signed for `parent` at that size: both notes are evidence, while that of the parent
+        was the last one. Why, in words."""
+        why = f"its name says another root at size {parent.size} of {parent.origin} than was signed"
+        key = (checkpoint.origin, checkpoint.size, checkpoint.root)
+        self._insert(at, checkpoint, Kind.CONTRADICTION, why, str(note))
+        self._db.execute(
+            "UPDATE kept SET kind = ?, why = ? WHERE origin = ? AND size = ? AND root = ?",
+            (Kind.CONTRADICTION, why, *key),
+        )
+        last = self._db.execute(SIGNED_AT, (parent.origin, parent.size)).fetchone()
+        if last is not None:
+            self._insert(at, parent, Kind.CONTRADICTION, why, last[1])
+        return why
 
     def kept(self) -> list[Kept]:
         """Those of one size together, contradictions first."""
