@@ -3,7 +3,8 @@
 The record of an opening is written before what was asked for leaves; `OPENING_RULES` and `openings_of` go on a service's card.
 
 A reason to read a tip may name the informant. It is sealed with the opening's own key and stands in no table; whoever erases the
-informant destroys that key too (`read_of`). It is told to the auditor in the list, and in no pack (`for_a_pack`).
+informant destroys that key too (`read_of`). It is told to the leaders in the list, to the auditor never, and in no pack
+(`with_reasons`, `for_a_pack`).
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -47,6 +48,7 @@ LEAST_REASON, MOST_REASON = 4, 1000
 NEAR_INFORMANTS = frozenset({"tip", "disclosure", "opening"})
 """Kinds of records that lead to an informant; an opening may be of one that does."""
 NOT_IN_PACKS = "〔理由可能涉及举报人，证据包中不写明〕 may name an informant, not told in a pack"
+FOR_LEADERS = "〔理由可能涉及举报人，已封存，由领导查阅〕 may name an informant; sealed, a leader reads it"
 
 
 class OpeningNeedsReason(Refusal):
@@ -204,14 +206,15 @@ def near_informant(about: Sequence[str]) -> bool:
     return any(kind_of(stream) in NEAR_INFORMANTS for stream in about)
 
 
-async def with_reasons(sealer: Sealer, tx: Tx, lines: Sequence[asyncpg.Record]) -> list[dict[str, Any]]:
-    """Lines of `page` with the reasons that stand in no table; None once their key is destroyed."""
+async def with_reasons(sealer: Sealer, tx: Tx, lines: Sequence[asyncpg.Record], words: bool) -> list[dict[str, Any]]:
+    """Lines of `page` with the reasons that stand in no table; None once their key is destroyed. Without `words`, for whoever
+    is not to learn of an informant: a fixed phrase in the place of each, and no key is asked for."""
     near = [line["event_id"] for line in lines if near_informant(line["about"])]
-    made = await sealer.open([read(row["body"]) for row in await tx.all(BODIES, (near,))]) if near else []
-    reasons = {e.event_id: text_of(e.event.reason) for e in made}
-    return [
-        dict(line) | ({"reason": reasons[line["event_id"]]} if line["event_id"] in reasons else {}) for line in lines
-    ]
+    told: dict[UUID, str | None] = dict.fromkeys(near, FOR_LEADERS)
+    if words and near:
+        made = await sealer.open([read(row["body"]) for row in await tx.all(BODIES, (near,))])
+        told = {e.event_id: text_of(e.event.reason) for e in made}
+    return [dict(line) | ({"reason": told[line["event_id"]]} if line["event_id"] in told else {}) for line in lines]
 
 
 async def read_of(tx: Tx, streams: Sequence[str]) -> list[str]:

@@ -28,13 +28,16 @@ from shared.web.problems import status_of, words_of
 from shared.web.rendering import page
 
 LINES = 30
+LEADERS = ("group_leader", "deputy_leader")
+"""Read every reason; the auditor reads who was given what, and no reason that may name an informant."""
+OVERSEEING = (AUDITOR, *LEADERS)
 
 Ordering = Annotated[Call, Depends(call(*ORDERING))]
 OrderingByForm = Annotated[Call, Depends(form_call(*ORDERING))]
 
 
 class PackOrder(BaseModel):
-    """`about`: the records, by their streams ("hazard-…"); `reason`: why, for whoever audits the readings."""
+    """`about`: the records, by their streams ("hazard-…"); `reason`: why, for whoever oversees the readings."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,7 +47,8 @@ class PackOrder(BaseModel):
 
 class OpeningLine(BaseModel):
     """Who was given what, when, and why. `about`: streams, empty for the whole log; `size`: how many events the log had then, if
-    that was stated; `as_of`: the moment that was looked at, where that is not the opening's own."""
+    that was stated; `as_of`: the moment that was looked at, where that is not the opening's own. `reason`: for the auditor a
+    fixed phrase where it may name an informant; None once its key is destroyed."""
 
     event_id: UUID
     kind: str
@@ -63,21 +67,21 @@ def evidence_routes(service: Service) -> APIRouter:
 
     @router.get("/v1/openings", tags=["audit"])
     async def list_openings(
-        who: Annotated[Actor, Depends(reader(AUDITOR))],
+        who: Annotated[Actor, Depends(reader(*OVERSEEING))],
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> Page[OpeningLine]:
         """Readings that are events: who was given what of this service, newest first."""
         before = read_cursor(cursor, datetime, str)
-        rows = await _openings(service, limit + 1, before)
+        rows = await _openings(service, who, limit + 1, before)
         return page_of(rows, limit, OpeningLine.model_validate, lambda row: (row["made_at"], row["stream"]))
 
     @router.get("/openings", include_in_schema=False)
     async def openings_page(
-        request: Request, who: Annotated[Actor, Depends(page_reader(AUDITOR))], cursor: str = ""
+        request: Request, who: Annotated[Actor, Depends(page_reader(*OVERSEEING))], cursor: str = ""
     ) -> HTMLResponse:
         """The same for reading."""
-        rows = await _openings(service, LINES + 1, read_cursor(cursor, datetime, str))
+        rows = await _openings(service, who, LINES + 1, read_cursor(cursor, datetime, str))
         async with service.pool.acquire() as connection:
             people = await posts.names(Tx(connection))
         last = rows[LINES - 1] if len(rows) > LINES else None
@@ -140,7 +144,12 @@ async def _pack(service: Service, about: Sequence[str], order: Order) -> Respons
     )
 
 
-async def _openings(service: Service, most: int, before: tuple[datetime, str] | None) -> list[dict[str, Any]]:
+async def _openings(
+    service: Service, who: Actor, most: int, before: tuple[datetime, str] | None
+) -> list[dict[str, Any]]:
+    if who.village is not None:
+        raise NotPermitted("readings are not shown to a village")
     async with service.pool.acquire() as connection:
         tx = Tx(connection)
-        return await opening.with_reasons(service.sealer, tx, await opening.page(tx, most, before))
+        lines = await opening.page(tx, most, before)
+        return await opening.with_reasons(service.sealer, tx, lines, words=who.post in LEADERS)

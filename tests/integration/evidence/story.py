@@ -1,4 +1,6 @@
-"""What happened to one hazard, told by HTTP: a named tip, a patrol with its route, the three-fix, a message, the close-out."""
+"""What happened to one hazard, told by HTTP: a named tip, a patrol with its route, the three-fix, a message, the close-out.
+
+Last the police take the tip as evidence, and name the informant where they say why."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,4 +104,7 @@ async def told(town: Town, pen: Pen) -> Told:
     worded = f"hazard-{line['hazard']}"
     words = {"record": worded, "ground": "names_person", "grounds": "摘要写了姓名"}
     await town.post("/intake/v1/words-erasures", words, town.headers("office_director"))
-    return Told(town, pen, tip, patrol, line["hazard"], site, message, report, route, disclosure, worded)
+    story = Told(town, pen, tip, patrol, line["hazard"], site, message, report, route, disclosure, worded)
+    await story.pack("intake", f"tip-{tip}", "police_officer", f"核对{NAME}反映的情况。")
+    await town.settled()
+    return story

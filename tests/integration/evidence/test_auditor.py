@@ -130,10 +130,13 @@ async def test_the_auditor_reads_every_list_file_timeline_report_and_message(sto
                 assert secret not in answer.text, f"{at} shows {secret}"
 
 
-async def test_the_words_are_there_for_whoever_screens(story: Told) -> None:
+async def test_the_words_are_there_for_whoever_screens_and_the_name_for_a_leader(story: Told) -> None:
     """Or the search above would find nothing whatever was shown."""
     shown = await story.town.get(f"/intake/v1/tips/{story.tip}", story.who("clerk"))
     assert WORDS in str(shown)
+    for at in ("/intake/v1/openings?limit=200", "/intake/openings"):
+        headers = story.who("group_leader") | {"Accept": "text/html, application/json"}
+        assert NAME in (await story.town.http.get(at, headers=headers)).text, at
 
 
 @pytest.mark.parametrize("service", SERVICES)

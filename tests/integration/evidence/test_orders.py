@@ -82,7 +82,7 @@ async def test_what_has_no_number_yet_is_waited_for(story: Told) -> None:
 
 
 async def reasons(story: Told, service: str) -> set[str]:
-    lines = (await story.town.get(f"/{service}/v1/openings", story.who("auditor"), limit=200))["items"]
+    lines = (await story.town.get(f"/{service}/v1/openings", story.who("group_leader"), limit=200))["items"]
     return {line["reason"] for line in lines}
 
 
@@ -144,7 +144,7 @@ async def test_the_form_answers_with_the_file_and_comes_back_with_a_complaint(st
     assert leaf_of(unpacked(given.content)[events_of(unpacked(given.content))[0]])
 
 
-async def test_the_openings_are_listed_page_by_page_for_the_auditor_alone(story: Told) -> None:
+async def test_the_openings_are_listed_page_by_page_for_auditor_and_leaders_alone(story: Told) -> None:
     auditor, service = story.who("auditor"), story.town.services["cases"]
     for reason in ("核对整改是否属实。", "第二次调阅。", "第三次调阅。"):
         who = Actor("p-auditor-1", "auditor", "leading_group")
@@ -159,7 +159,8 @@ async def test_the_openings_are_listed_page_by_page_for_the_auditor_alone(story:
         if (cursor := page["next"]) is None:
             break
     assert found == whole
-    for post in ("office_director", "clerk", "police_officer", "group_leader"):
+    assert (await story.town.get("/cases/v1/openings", story.who("group_leader"), limit=200))["items"] == whole
+    for post in ("office_director", "clerk", "police_officer", "custodian"):
         assert (await story.town.http.get("/cases/v1/openings", headers=story.who(post))).status_code == 403
     listed = await story.town.http.get("/cases/openings", headers={**auditor, "Accept": "text/html"})
     assert "核对整改是否属实。" in listed.text and "衡正言" in listed.text

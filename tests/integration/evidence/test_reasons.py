@@ -1,10 +1,10 @@
-"""Why somebody reads a tip may name the informant: it stands in no table and in no pack, and it goes with the informant."""
+"""Why somebody reads a tip may name the informant: leaders alone are told, no table or pack has it, it goes with them."""
 
 from typing import Any
 
 from shared.backup.erasures import Erasures
 from shared.decider import Actor
-from shared.opening import record_opening
+from shared.opening import FOR_LEADERS, record_opening
 from tests.integration.evidence.story import Told
 from tests.integration.evidence.trail import unpacked
 from tests.integration.intake.informants import CUSTODIAN, ERASE, LEADER, TIPS, asked, named_tip
@@ -20,15 +20,13 @@ WHERE table_schema IN ('view', 'work', 'record') AND table_type = 'BASE TABLE'
 """
 
 
-async def listed(story: Told) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = (await story.town.get("/intake/v1/openings", story.who("auditor"), limit=200))[
-        "items"
-    ]
+async def listed(story: Told, post: str = "group_leader") -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await story.town.get("/intake/v1/openings", story.who(post), limit=200))["items"]
     return items
 
 
-async def on_the_page(story: Told) -> str:
-    return (await story.town.http.get("/intake/openings", headers={**story.who("auditor"), "Accept": "text/html"})).text
+async def on_the_page(story: Told, post: str = "group_leader") -> str:
+    return (await story.town.http.get("/intake/openings", headers={**story.who(post), "Accept": "text/html"})).text
 
 
 async def opened_thrice(story: Told) -> str:
@@ -48,13 +46,15 @@ async def opened_thrice(story: Told) -> str:
     return tip
 
 
-async def test_it_is_told_to_the_auditor_until_the_informant_is_erased(story: Told) -> None:
+async def test_it_is_told_to_the_leaders_until_the_informant_is_erased(story: Told) -> None:
     town, written = story.town, (NAMING, FOR_COURT, ABOUT_IT)
     tip = await opened_thrice(story)
     await story.pack("intake", f"patrol-{story.patrol}", "auditor", "另一件事的理由")
-    assert {line["reason"] for line in await listed(story)} >= {*written, "另一件事的理由"}
-    page = await on_the_page(story)
-    assert all(reason in page for reason in written)
+    for leader in ("group_leader", "deputy_leader"):
+        assert {line["reason"] for line in await listed(story, leader)} >= {*written, "另一件事的理由"}
+        page = await on_the_page(story, leader)
+        assert all(reason in page for reason in written)
+    await the_auditor_sees_that_it_was_read(story, tip)
     for service in town.services.values():
         for schema, table in await service.pool.fetch(TABLES):
             held = str(await service.pool.fetch(f'SELECT t::text FROM {schema}."{table}" t'))
@@ -72,6 +72,16 @@ async def test_it_is_told_to_the_auditor_until_the_informant_is_erased(story: To
     page = await on_the_page(story)
     assert not [reason for reason in written if reason in page] and "已封存" in page
     assert (await town.get(f"{TIPS}/{tip}", town.headers("clerk")))["erasure"] == "erased"
+
+
+async def the_auditor_sees_that_it_was_read(story: Told, tip: str) -> None:
+    """Who read what and when, and no word of why; of what leads to no informant also why."""
+    lines, page = await listed(story, "auditor"), await on_the_page(story, "auditor")
+    assert [line | {"reason": ""} for line in lines] == [line | {"reason": ""} for line in await listed(story)]
+    (of_tip,) = [line["reason"] for line in lines if line["about"] == [f"tip-{tip}"]]
+    assert of_tip == FOR_LEADERS and FOR_LEADERS in page
+    assert "钱满仓" not in str(lines) + page
+    assert "另一件事的理由" in page and "另一件事的理由" in str(lines)
 
 
 async def test_the_log_says_whose_keys_went_so_that_a_restored_key_store_forgets_them_too(story: Told) -> None:
