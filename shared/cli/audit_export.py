@@ -1,6 +1,7 @@
 """`minewatch audit export` and `audit proof`: what is checked outside the town, with nothing but files."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from shared.cli.programs import opened
 from shared.cli.towns import services_at
 from shared.cosigning import load_policy
 from shared.errors import NotFound, NotReady
+from shared.opening import record_opening
 from shared.proving import inclusion_proof
 from shared.service import Service
 from shared.settings import SERVICES, Settings
@@ -25,10 +27,12 @@ from shared.transparency.note import Note
 from shared.transparency.policy import Policy
 
 EXPORTING = ("auditor", "office_director", "clerk")
-"""Posts that may have an export made."""
+"""Posts that may have an export made, or one event taken out."""
+KIND = "event"
 
-AT = "SELECT l.position, e.body FROM record.log l JOIN record.event e USING (event_id) WHERE l.position = $1"
-OF = "SELECT l.position, e.body FROM record.log l JOIN record.event e USING (event_id) WHERE e.event_id = $1"
+FOUND = "SELECT l.position, e.stream_id, e.body FROM record.log l JOIN record.event e USING (event_id)"
+AT = f"{FOUND} WHERE l.position = $1"
+OF = f"{FOUND} WHERE e.event_id = $1"
 
 data_option = click.option(
     "--data",
@@ -102,21 +106,49 @@ def policy_of(settings: Settings) -> Policy | None:
 @click.argument("event", metavar="EVENT-ID|POSITION")
 @click.option("--service", type=click.Choice(SERVICES), help="whose; needed for a position")
 @click.option("--entry", type=click.Path(path_type=Path, dir_okay=False), help="write the event's exact bytes here")
+@click.option("--reason", help="with --entry: why; it is recorded, sealed for the office")
+@click.option(
+    "--as", "person", metavar="PERSON", help=f"with --entry: who takes it: somebody who is {', '.join(EXPORTING)}"
+)
 @data_option
-def proof(event: str, service: str | None, entry: Path | None, data: Path | None) -> None:
+def proof(
+    event: str, service: str | None, entry: Path | None, reason: str | None, person: str | None, data: Path | None
+) -> None:
     """Print the proof that an event is in its log (C2SP tlog-proof), on the newest checkpoint.
 
+    With --entry the event itself is given out: who takes it and why is asked, and is an event of its log first.
     `minewatch audit verify PROOF --entry FILE --policy FILE` checks it, and so do the tools of others.
     """
     if service is None and event.isdigit():
         raise click.UsageError("A position needs --service: each service counts for itself.")
-    click.echo(asyncio.run(proven(event, [service] if service else services_at(data), entry, data)), nl=False)
+    taken = Taken(entry, reason, person) if entry is not None and reason is not None and person is not None else None
+    if [entry, reason, person].count(None) not in (0, 3):
+        raise click.UsageError(
+            "--reason and --as say who takes the event and why: give both with --entry, and only then."
+        )
+    click.echo(asyncio.run(proven(event, [service] if service else services_at(data), taken, data)), nl=False)
 
 
-async def proven(event: str, names: list[str], entry: Path | None, data: Path | None) -> str:
-    """The proof file's text. Raises NotFound, NotReady."""
+@dataclass(frozen=True)
+class Taken:
+    """Where the event's bytes go, and who takes them and why."""
+
+    entry: Path
+    reason: str
+    person: str
+
+    async def out(self, service: Service, stream: str, body: bytes) -> None:
+        """Recorded before they leave. Raises NotPermitted, OpeningNeedsReason, NotReady."""
+        actor = await acting(service.pool, self.person, EXPORTING)
+        made = await record_opening(service.app, kind=KIND, about=(stream,), reason=self.reason, actor=actor)
+        await numbered(service.pool, made)
+        self.entry.write_bytes(body)
+
+
+async def proven(event: str, names: list[str], taken: Taken | None, data: Path | None) -> str:
+    """The proof file's text. Raises NotFound, NotReady, and what Taken.out raises."""
     question, wanted = (AT, int(event)) if event.isdigit() else (OF, _uuid(event))
-    async with opened(names, data) as services:
+    async with opened(names, data, numbering=taken is not None) as services:
         for service in services.values():
             async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
                 tx = Tx(connection)
@@ -130,8 +162,8 @@ async def proven(event: str, names: list[str], entry: Path | None, data: Path | 
                         f"event {row['position']} of {service.name}: checkpoints cover {size} events, not this one yet"
                     )
                 path = await inclusion_proof(tx, row["position"], size)
-            if entry is not None:
-                entry.write_bytes(row["body"])
+            if taken is not None:
+                await taken.out(service, row["stream_id"], row["body"])
             return proof_file(row["position"] - 1, path, note)
     raise NotFound(f"no event {event} in the log of {' or '.join(names)}")
 

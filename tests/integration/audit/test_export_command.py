@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from shared.cli.audit_export import exported, proof, proven
+from shared.cli.audit_export import Taken, exported, proof, proven
 from shared.errors import NotFound, NotPermitted, NotReady
 from shared.opening import OpeningNeedsReason
 from shared.service import Service
@@ -21,6 +21,8 @@ from tests.support.services import Town
 from tests.support.signed import a_checkpoint, policy_for
 
 NINTH = "SELECT body FROM record.log JOIN record.event USING (event_id) WHERE position = 9"
+LAST = "SELECT body FROM record.log JOIN record.event USING (event_id) ORDER BY position DESC LIMIT 1"
+COUNT = "SELECT count(*) FROM record.event"
 OWN = "SELECT position, event_id FROM record.log ORDER BY position DESC LIMIT 1"
 
 
@@ -64,13 +66,41 @@ async def test_an_export_covers_the_event_that_records_it_and_is_verified(
         await proven(str(number), ["notify"], None, None)
     await signed(notify)
     one, entry = tmp_path / "one.tlog-proof", tmp_path / "entry"
-    one.write_text(await proven(str(event_id), ["notify"], entry, None), "utf-8")
+    taken = Taken(entry, "核对一条记录", "p-auditor-1")
+    one.write_text(await proven(str(event_id), ["notify"], taken, None), "utf-8")
     assert one.read_text("utf-8") == await proven("10", ["notify"], None, None)
+    body = json.loads(await notify.pool.fetchval(LAST))
+    subject = await notify.pool.fetchval("SELECT stream_id FROM record.event WHERE event_id = $1", event_id)
+    assert (body["actor"], body["data"]["kind"], body["data"]["about"]) == ("p-auditor-1", "event", [subject])
+    assert taken.reason not in json.dumps(body, ensure_ascii=False)
     assert verified(Question(one, policy, entry)) == 0
     entry.write_bytes(entry.read_bytes().replace(b'"version":1', b'"version":2'))
     assert verified(Question(one, policy, entry)) == 1
     with pytest.raises(NotFound):
-        await proven("11", ["notify"], None, None)
+        await proven("12", ["notify"], None, None)
+    assert await notify.pool.fetchval(COUNT) == 11, "a proof alone gives nothing out, and records nothing"
+
+
+async def test_no_event_is_given_out_without_a_post_and_a_reason_or_before_it_is_proven(
+    notify: Service, tmp_path: Path
+) -> None:
+    entry = tmp_path / "entry"
+    with pytest.raises(NotReady, match="event 3 of notify: checkpoints cover 0 events"):
+        await proven("3", ["notify"], Taken(entry, "核对一条记录", "p-auditor-1"), None)
+    await signed(notify)
+    with pytest.raises(NotPermitted, match="holds none of these posts"):
+        await proven("3", ["notify"], Taken(entry, "核对一条记录", "p-group_leader"), None)
+    with pytest.raises(OpeningNeedsReason):
+        await proven("3", ["notify"], Taken(entry, " ", "p-auditor-1"), None)
+    assert not entry.exists() and await notify.pool.fetchval(COUNT) == 8
+    for given in (
+        ["--entry", str(entry)],
+        ["--reason", "核对一条记录"],
+        ["--entry", str(entry), "--as", "p-auditor-1"],
+    ):
+        asked = CliRunner().invoke(proof, ["3", "--service", "notify", *given])
+        assert asked.exit_code == 2 and "who takes the event and why" in asked.output, given
+    assert not entry.exists()
 
 
 async def test_nobody_exports_without_a_post_a_reason_or_a_checkpoint(notify: Service, tmp_path: Path) -> None:
