@@ -183,8 +183,8 @@ async def _made(asked: Asked, fresh: Path, kept: Path) -> tuple[Proven, Restored
             return dsn_of(postgres.superuser_dsn, name, f"{name}_owner", passwords[f"{name}_owner"])
 
         with bars("puts back") as progress:
-            wrapper = wrapper_of(home.secrets["master_key"], KeyService.from_environment())
-            restored = await put_back(proven, dsn, wrapper=wrapper, progress=progress, points=asked.points)
+            async with _wrapping(home.secrets["master_key"]) as wrapper:
+                restored = await put_back(proven, dsn, wrapper=wrapper, progress=progress, points=asked.points)
         jurisdiction = proven.manifest.jurisdiction
         await _rebuilt([home.settings(name, jurisdiction, postgres.superuser_dsn, nats.url) for name in SERVICES])
     await asked.points("restore: read models built")
@@ -262,15 +262,16 @@ async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None
     await mark(server, filled, str(asked.folder))
     await asked.points("restore: marked")
     with bars("puts back") as progress:
-        restored = await put_back(
-            proven,
-            dsn,
-            services=services,
-            with_keys=with_keys,
-            wrapper=_master_key(),
-            progress=progress,
-            points=asked.points,
-        )
+        async with _wrapping(os.environ.get("MINEWATCH_MASTER_KEY") or "") as wrapper:
+            restored = await put_back(
+                proven,
+                dsn,
+                services=services,
+                with_keys=with_keys,
+                wrapper=wrapper,
+                progress=progress,
+                points=asked.points,
+            )
     await asked.points("restore: all put back")
     await unmark(server, filled)
     await asked.points("restore: unmarked")
@@ -286,10 +287,16 @@ async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None
         )
 
 
-def _master_key() -> KeyWrapper | None:
-    """None where it is not given; then nothing shows that it opens the keys."""
-    key, service = os.environ.get("MINEWATCH_MASTER_KEY") or "", KeyService.from_environment()
-    if not key and service is None:
+@asynccontextmanager
+async def _wrapping(master_key: str) -> AsyncIterator[KeyWrapper | None]:
+    """What wraps the town's keys; None where neither that nor a key service is given: then nothing shows that it opens them."""
+    service = KeyService.from_environment()
+    if not master_key and service is None:
         click.echo("MINEWATCH_MASTER_KEY is not set: not looked whether it opens the keys")
-        return None
-    return wrapper_of(key, service)
+        yield None
+        return
+    wrapper = wrapper_of(master_key, service)
+    try:
+        yield wrapper
+    finally:
+        await wrapper.close()

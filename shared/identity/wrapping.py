@@ -6,6 +6,7 @@ Which one: MINEWATCH_KEY_WRAPPER (settings.py). What one has wrapped the other d
 import base64
 import os
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -92,8 +93,17 @@ class TransitWrapper:
     """
 
     def __init__(self, at: KeyService) -> None:
+        """Raises SettingMissing, also for http to another machine."""
         import httpx  # only who uses a key service waits for it
 
+        try:
+            url = httpx.URL(at.url)
+        except httpx.InvalidURL as error:
+            raise SettingMissing(f"MINEWATCH_KMS_URL: {at.url} is no address: {error}") from error
+        if url.scheme != "https" and not (url.scheme == "http" and _is_here(url.host)):
+            raise SettingMissing(
+                f"MINEWATCH_KMS_URL: {at.url} would send the token and every key in the clear: https://…, or http on this machine"
+            )
         self._at, self._errors = at, httpx.HTTPError
         # No proxy, and no redirect: the token goes to the address that was set, and nowhere else.
         self._http = httpx.AsyncClient(
@@ -192,6 +202,13 @@ class TransitWrapper:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _trusting(at: KeyService) -> Any:

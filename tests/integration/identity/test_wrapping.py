@@ -12,7 +12,7 @@ from shared.audit.opened import opened
 from shared.backup.erasures import Erasures
 from shared.backup.key_rows import Kept, KeyFile, take_keys
 from shared.backup.load import load_keys
-from shared.cli.restoring import _master_key
+from shared.cli.restoring import _wrapping
 from shared.clock import SystemClock
 from shared.errors import KeyServiceAway
 from shared.identity.key_store import KeyStore
@@ -151,6 +151,27 @@ def test_a_setting_that_is_wrong_or_missing_is_named(given: dict[str, str], miss
         KeyService.from_environment(given)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://kms:8200",
+        "http://127.0.0.1@kms:8200",
+        "http://10.0.0.7:8200",
+        "ftp://127.0.0.1",
+        "kms:8200",
+        "https://kms:eight",
+    ],
+)
+def test_token_and_keys_go_to_no_other_machine_in_the_clear(engine: Transit, url: str) -> None:
+    with pytest.raises(SettingMissing, match="MINEWATCH_KMS_URL"):
+        TransitWrapper(replace(engine.at, url=url))
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8200", "http://localhost:8200", "https://kms:8200"])
+async def test_they_go_to_this_machine_or_sealed(engine: Transit, url: str) -> None:
+    await TransitWrapper(replace(engine.at, url=url)).close()
+
+
 async def test_the_setting_chooses(engine: Transit) -> None:
     assert KeyService.from_environment({}) is None
     assert KeyService.from_environment({"MINEWATCH_KEY_WRAPPER": "environment"}) is None
@@ -217,16 +238,20 @@ async def test_a_copy_of_the_keys_is_put_back_where_the_service_opens_them(
     assert await (await a_store(keys, wrapper)).opening_keys([made.key_id]) == {made.key_id: made.secret}
 
 
-def test_a_restore_asks_the_one_that_the_setting_names(
+async def test_a_restore_asks_the_one_that_the_setting_names_and_closes_it(
     engine: Transit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("MINEWATCH_MASTER_KEY", raising=False)
-    assert _master_key() is None and "MINEWATCH_MASTER_KEY is not set" in capsys.readouterr().out
-    monkeypatch.setenv("MINEWATCH_MASTER_KEY", MASTER)
-    assert isinstance(_master_key(), EnvironmentWrapper)
+    async with _wrapping("") as none:
+        assert none is None and "MINEWATCH_MASTER_KEY is not set" in capsys.readouterr().out
+    async with _wrapping(MASTER) as own:
+        assert isinstance(own, EnvironmentWrapper)
     for name, value in engine.environment.items():
         monkeypatch.setenv(name, value)
-    assert isinstance(_master_key(), TransitWrapper)
+    async with _wrapping(MASTER) as chosen:
+        assert isinstance(chosen, TransitWrapper)
+        await chosen.wrap(SECRET, ROW)
+    with pytest.raises(RuntimeError, match="closed"):
+        await chosen.wrap(SECRET, ROW)
 
 
 async def test_a_service_seals_with_it_and_whoever_looks_at_its_record_opens_with_it(
