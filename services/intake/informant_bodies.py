@@ -132,9 +132,10 @@ class WordsLine(BaseModel):
 
 class WordsPage(WordsLine):
     """`grounds` and `reason` are None for the auditor, and once the words were erased. `copied_to`: hazards that hold a summary
-    of this tip of their own."""
+    of this tip or patrol of their own; `copied_from`: the tips and patrols that this hazard's summaries were copied from."""
 
     grounds: str | None
     reason: str | None
     copied_to: list[str]
+    copied_from: list[str]
     steps: list[Step]

@@ -44,6 +44,8 @@ async def shown(at: Door, tx: Tx, who: Actor, record: str) -> dict[str, Any]:
     words = await reasons_of(at, tx, f"{CATEGORY}-{record}") if who.post in READ_REASONS else {}
     asked_at = max((step["version"] for step in done if step["type"].endswith(".erasure_requested.v1")), default=0)
     reason = next((text for version, text in words.items() if version > asked_at), None)
-    tip = record.removeprefix("tip-") if record.startswith("tip-") else None
-    copied_to = await tip_handling.hazards_of(tx, tip) if tip else []
-    return {**row, "grounds": words.get(asked_at), "reason": reason, "copied_to": copied_to, "steps": done}
+    copies = {
+        "copied_to": await tip_handling.copies_of(tx, record),
+        "copied_from": await tip_handling.copied_from(tx, record),
+    }
+    return {**row, **copies, "grounds": words.get(asked_at), "reason": reason, "steps": done}

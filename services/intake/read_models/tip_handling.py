@@ -1,4 +1,7 @@
-"""What became of substantiated tips: the hazards of the service cases that go back to one. Projected from cases alone."""
+"""What became of substantiated tips: the hazards of the service cases that go back to one. Projected from cases alone.
+
+And which hazards there are, with the tips and patrols whose summaries were copied into them.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +25,14 @@ HANDLING = Table(
     Index("tip_handling_of_tip", "tip"),
 )
 """state: open | closed_out | void."""
+COPY = Table(
+    "hazard_copy",
+    MetaData(),
+    Column("hazard", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Index("hazard_copy_of_source", "source"),
+)
+"""source: the stream of the tip or patrol. Every hazard has one."""
 
 ADD = insert(HANDLING).on_conflict_do_nothing()
 SETTLE = (
@@ -29,7 +40,9 @@ SETTLE = (
     .where(HANDLING.c.hazard == bindparam("of_hazard"))
     .values(state=bindparam("new_state"), settled_at=bindparam("at"))
 )
-HAZARDS = select(HANDLING.c.hazard).where(HANDLING.c.tip == bindparam("of_tip")).order_by(HANDLING.c.hazard)
+COPIED = insert(COPY).on_conflict_do_nothing()
+COPIES = select(COPY.c.hazard).where(COPY.c.source == bindparam("of_record")).order_by(COPY.c.hazard)
+COPIED_FROM = select(COPY.c.source).where(COPY.c.hazard == bindparam("of_record")).order_by(COPY.c.source)
 _record = bindparam("record", type_=Text)
 HELD = select(
     select(LINE.c.tip)
@@ -47,9 +60,11 @@ STATES = select(HANDLING.c.state).where(HANDLING.c.tip == bindparam("of_tip"))
 
 def project(e: Recorded[Any]) -> Iterator[Write]:
     match e.event:
-        case HazardListed(source=source) | HazardFindingAttached(source=source) if source.kind == "tip":
-            of = {"hazard": e.stream_id, "tip": source.ref.removeprefix("tip-")}
-            yield ADD, {**of, "state": "open", "settled_at": None}
+        case HazardListed(source=source) | HazardFindingAttached(source=source):
+            yield COPIED, {"hazard": e.stream_id, "source": source.ref}
+            if source.kind == "tip":
+                of = {"hazard": e.stream_id, "tip": source.ref.removeprefix("tip-")}
+                yield ADD, {**of, "state": "open", "settled_at": None}
         case HazardClosedOut():
             yield SETTLE, {"of_hazard": e.stream_id, "new_state": "closed_out", "at": e.occurred_at}
         case HazardEnteredInError():
@@ -62,9 +77,14 @@ async def settled(tx: Tx, tip_id: str) -> bool:
     return states == {"closed_out"}
 
 
-async def hazards_of(tx: Tx, tip_id: str) -> list[str]:
-    """Streams of the hazards that were listed, or found again, because of the tip: its summary was copied there."""
-    return [row["hazard"] for row in await tx.all(HAZARDS, {"of_tip": tip_id})]
+async def copies_of(tx: Tx, record: str) -> list[str]:
+    """Streams of the hazards that were listed, or found again, because of the tip or patrol: its summary was copied there."""
+    return [row["hazard"] for row in await tx.all(COPIES, {"of_record": record})]
+
+
+async def copied_from(tx: Tx, record: str) -> list[str]:
+    """Streams of the tips and patrols whose summaries were copied into the hazard; none for a hazard that is not there."""
+    return [row["source"] for row in await tx.all(COPIED_FROM, {"of_record": record})]
 
 
 async def held(tx: Tx, record: str) -> bool:
@@ -74,7 +94,7 @@ async def held(tx: Tx, record: str) -> bool:
 
 READ_MODEL = ReadModel(
     "tip_handling",
-    tables=(HANDLING,),
+    tables=(HANDLING, COPY),
     events=(HazardListed, HazardFindingAttached, HazardClosedOut, HazardEnteredInError),
     project=project,
 )

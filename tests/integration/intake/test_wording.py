@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,6 +20,8 @@ from shared.sql import Tx
 from shared.transparency.checking import check_inclusion
 from tests.integration.intake.informants import CUSTODIAN, DEPUTY, LEADER, POLICE, TIPS, done, named_tip, send
 from tests.integration.intake.test_erasure import custodians_door
+from tests.integration.intake.test_informant_pages import get
+from tests.integration.intake.test_patrols import record as record_of
 from tests.support.crash import dies, kill_at
 from tests.support.services import Ground, Town, a_service
 from tests.support.town import eventually
@@ -143,6 +146,29 @@ async def test_while_an_informant_is_held_the_tips_words_stay_and_those_of_its_h
     for record in (f"tip-{tip}", hazard):
         held = await send(town, WORDS_ERASURES, CLERK, {"record": record, **ASK})
         assert (held.status_code, held.json()["rule"]) == (409, "InformantIsHeld")
+
+
+async def test_where_a_record_was_copied_to_and_from_is_told(town: Town) -> None:
+    """A patrol's finding is copied into a hazard just as a tip's summary is."""
+    patrol = await recorded_patrol(town)
+    await town.settled()
+    await asked(town, patrol)
+    told = await line_of(town, patrol)
+    (hazard,) = told["copied_to"]
+    await asked(town, hazard)
+    back = await line_of(town, hazard)
+    assert hazard.startswith("hazard-") and told["copied_from"] == []
+    assert patrol in back["copied_from"] and back["copied_to"] == []
+    for record, other in ((patrol, hazard), (hazard, patrol)):
+        assert other in (await get(town, f"/intake/words/{record}", CLERK)).text
+
+
+async def recorded_patrol(town: Town) -> str:
+    """A patrol with a finding and a track; its stream."""
+    patrol = str(uuid4())
+    head = town.headers("village_head", "dulan")
+    await town.post(f"/intake/v1/patrols/{patrol}/record", record_of(town), head)
+    return f"patrol-{patrol}"
 
 
 async def asked_for(town: Town, tip: str) -> Any:
