@@ -115,7 +115,8 @@ class RetentionList(BaseModel):
 
 
 class WordsLine(BaseModel):
-    """state: requested | approved | refused | erased, of the request made last."""
+    """state: requested | approved | refused | erased, of the request made last. `keys_destroyed`: how many the record has lost by
+    its last erasure, in all; 0: nothing was ever sealed under this id, which may be mistyped."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -128,6 +129,7 @@ class WordsLine(BaseModel):
     decided_at: datetime | None
     decided_by: str | None
     erased_at: datetime | None
+    keys_destroyed: int | None
 
 
 class WordsPage(WordsLine):

@@ -17,13 +17,25 @@ READ = (*DECIDE, *ASK_ERASURE, "auditor")
 """See every request; the auditor without its words."""
 OWN = ("tip", "patrol", CATEGORY)
 """Kinds of records that stand in this log and in no other."""
+HEARD_OF = "hazard"
+"""Kind of records of which the service cases tells every one."""
 
 
 async def asked(at: Door, body: WordsErasureAsked) -> RequestWordsErased:
     """The command of a request that came in."""
     async with at.reading() as tx:
-        known = kind_of(body.record) not in OWN or bool(await event_store.load(tx, body.record))
-        return RequestWordsErased(**dict(body), known=known, held=await _held(tx, body.record))
+        return RequestWordsErased(**dict(body), known=await _known(tx, body.record), held=await _held(tx, body.record))
+
+
+async def _known(tx: Tx, record: str) -> bool:
+    """True also for kinds of which nothing is known here."""
+    match kind_of(record):
+        case kind if kind in OWN:
+            return bool(await event_store.load(tx, record))
+        case kind if kind == HEARD_OF:
+            return bool(await tip_handling.copied_from(tx, record))
+        case _:
+            return True
 
 
 async def approval_of(at: Door, record: str) -> ApproveWordsErasure:

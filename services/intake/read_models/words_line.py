@@ -32,21 +32,24 @@ LINE = Table(
     Column("decided_at", DateTime(timezone=True)),
     Column("decided_by", Text),
     Column("erased_at", DateTime(timezone=True)),
+    Column("keys_destroyed", Integer),
     Index("words_line_newest", "requested_at", "record"),
 )
-"""state: requested | approved | refused | erased; of the request made last, as are `decided_at` and `decided_by`."""
+"""state: requested | approved | refused | erased; of the request made last, as are `decided_at` and `decided_by`.
+`keys_destroyed`: how many the record has lost by its last erasure; 0: it never had a key, so nothing was sealed under this id."""
 WORDS_ERASURE = "words-erasure"
 """The deadline of an approved erasure; its subject is the record."""
 
 _put = insert(LINE).values({column.name: bindparam(column.name) for column in LINE.c})
 ASK = _put.on_conflict_do_update(
     index_elements=["record"],
-    set_={c.name: _put.excluded[c.name] for c in LINE.c if c.name not in ("record", "erased_at")},
+    set_={c.name: _put.excluded[c.name] for c in LINE.c if c.name not in ("record", "erased_at", "keys_destroyed")},
 )
 _of = update(LINE).where(LINE.c.record == bindparam("of_record"))
 _step: dict[str, Any] = {"state": bindparam("new_state"), "version": bindparam("at_version")}
 DECIDE = _of.values(decided_at=bindparam("at"), decided_by=bindparam("by"), **_step)
 ERASED = _of.values(erased_at=bindparam("at"), **_step)
+KEYS = _of.values(keys_destroyed=bindparam("destroyed"))
 
 ONE = select(LINE).where(LINE.c.record == bindparam("record"))
 NEWEST = select(LINE).order_by(LINE.c.requested_at.desc(), LINE.c.record.desc()).limit(bindparam("most", type_=Integer))
@@ -58,15 +61,17 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
     match e.event:
         case WordsErasureRequested(ground=ground, requested_by=by):
             asked = {"record": of, "version": e.version, "state": "requested", "ground": ground, "requested_by": by}
-            undecided = dict.fromkeys(("decided_at", "decided_by", "erased_at"))
+            undecided = dict.fromkeys(("decided_at", "decided_by", "erased_at", "keys_destroyed"))
             yield ASK, {**undecided, **asked, "requested_at": e.recorded_at}
         case WordsErasureApproved(approved_by=by):
             yield DECIDE, {**step, "by": by, "new_state": "approved"}
             yield due_at(WORDS_ERASURE, of, e.recorded_at)
         case WordsErasureRefused(refused_by=by):
             yield DECIDE, {**step, "by": by, "new_state": "refused"}
-        case WordsErased():
+        case WordsErased(subject=subject, keys=keys):
             yield ERASED, {**step, "new_state": "erased"}
+            if subject == of:
+                yield KEYS, {"of_record": of, "destroyed": len(keys)}
 
 
 async def one(tx: Tx, record: str) -> asyncpg.Record:

@@ -103,6 +103,7 @@ async def test_two_persons_erase_and_the_keys_are_gone_with_what_was_written_to_
     assert (of_record.type, of_record.actor) == ("intake.words.erased.v1", "system:intake")
     assert of_record.event.subject == record and of_request.event.subject == f"words-{record}"
     assert list(of_record.event.keys) == [str(row["key_id"]) for row in opening]
+    assert (await line_of(town, record))["keys_destroyed"] == len(opening)
 
     async def forgotten() -> bool:
         return (await line_of(town, record, "group_leader"))["grounds"] is None
@@ -128,7 +129,7 @@ async def test_nobody_approves_their_own_request_and_not_everybody_asks_or_decid
 
 
 @pytest.mark.parametrize(
-    "record", ["tip-nobodys", "patrol-nobodys", "campaign-zhenchengdi-2018", "keys-1", "words-tip-1"]
+    "record", ["tip-nobodys", "patrol-nobodys", "hazard-nobodys", "campaign-zhenchengdi-2018", "keys-1", "words-tip-1"]
 )
 async def test_what_cannot_be_erased_is_refused_and_says_why(town: Town, record: str) -> None:
     answer = await send(town, WORDS_ERASURES, CLERK, {"record": record, **ASK})

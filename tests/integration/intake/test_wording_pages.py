@@ -27,7 +27,21 @@ async def test_words_are_erased_by_pages(town: Town) -> None:
     assert (await send(town, f"{path}/approval", DEPUTY)).status_code == 303
     assert await eventually(lambda: is_erased(town, record), 30)
     gone = await get(town, path, CLERK)
-    assert "密钥已销毁" in gone.text and "申请删除" in gone.text and GROUNDS not in gone.text
+    assert "密钥已销毁" in gone.text and "没有销毁任何密钥" not in gone.text and "页面随后跟上" in gone.text
+    assert "申请删除" in gone.text and GROUNDS not in gone.text
+
+
+async def test_where_no_key_was_destroyed_the_page_says_so_and_does_not_say_that_words_are_gone(town: Town) -> None:
+    """Of a site intake knows nothing: a mistyped one is found out by what was destroyed."""
+    record = "site-mistyped"
+    await send(town, DESK, CLERK, record=record, **ASK)
+    await send(town, f"{DESK}/{record}/approval", LEADER)
+    assert await eventually(lambda: is_erased(town, record), 30)
+    told = (await get(town, f"{DESK}/{record}", CLERK)).text
+    assert "没有销毁任何密钥" in told and "密钥已销毁" not in told and "已删除" not in told
+    assert "没有可删除的文字" in (await get(town, DESK, AUDITOR)).text
+    english = (await get(town, f"{DESK}/{record}", CLERK, "en")).text
+    assert "No key was destroyed" in english and "Keys destroyed" in english
 
 
 async def test_they_are_refused_by_pages_and_the_reason_is_read(town: Town) -> None:
