@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shared.contracts.registry import CONTRACTS
-from shared.errors import MinewatchError, NotFound
+from shared.errors import MinewatchError, NotFound, Refusal
 from shared.sql import Tx
 
 PUT = """
 INSERT INTO record.file (sha256, stream_id, media_type, content) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING
+RETURNING sha256
 """
 GET = "SELECT stream_id, media_type, content FROM record.file WHERE sha256 = $1"
 
@@ -18,6 +19,12 @@ GET = "SELECT stream_id, media_type, content FROM record.file WHERE sha256 = $1"
 class FileAltered(MinewatchError):
     """这个文件的内容与记录的校验值不符，已被改动。请通知审计人员。
     This file's bytes are not those that the record names: they were altered. Tell the auditor."""
+
+
+class FileKeyDestroyed(Refusal):
+    """同样内容的文件以前保存过，密钥已按规定销毁，不能再读，也不能再次保存。请换一份文件（例如从设备重新导出）。
+    A file with the same content was kept before and its key destroyed by the rules: it can neither be read nor kept again. Send
+    another file, such as a new export from the device."""
 
 
 def names_in(value: object) -> set[str]:
@@ -54,9 +61,15 @@ class Files:
     sealer: ByteSealer
 
     async def put(self, tx: Tx, content: bytes, media_type: str, stream_id: str) -> str:
-        """Keeps `content` (plain bytes); its SHA-256 in hex. The same bytes are kept once."""
+        """Keeps `content` (plain bytes); its SHA-256 in hex. The same bytes are kept once, for the stream that came first.
+        Raises FileKeyDestroyed when they were kept and open no more; FileAltered."""
         sha256 = hashlib.sha256(content).hexdigest()
-        await tx.run(PUT, (sha256, stream_id, media_type, await self.sealer.seal_bytes(content, stream_id)))
+        kept = (sha256, stream_id, media_type, await self.sealer.seal_bytes(content, stream_id))
+        if await tx.value(PUT, kept) is None:
+            try:
+                await self.get(tx, sha256)
+            except NotFound as error:
+                raise FileKeyDestroyed(sha256=sha256) from error
         return sha256
 
     async def get(self, tx: Tx, sha256: str) -> tuple[str, bytes]:

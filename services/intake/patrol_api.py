@@ -72,7 +72,7 @@ async def keep_route(request: Request, at: AtDoor, who: Annotated[Actor, Depends
     if int(request.headers.get("content-length") or 0) > MAX_BYTES:
         raise RouteTooLarge(most=MAX_BYTES)
     track = await asyncio.to_thread(track_of, await request.body())
-    await _keep(at, track, f"route-{track.sha256[:32]}")
+    await _keep(at, track)
     return RouteKept.model_validate(track, from_attributes=True)
 
 
@@ -114,17 +114,17 @@ async def record_patrol(patrol: UUID, body: PatrolRecord, response: Response, at
             patrol=str(patrol),
             occurred_at=body.ended_at,
             findings=tuple(Found(**dict(f)) for f in body.findings),
-            route=await _route(at, body, f"patrol-{patrol}"),
+            route=await _route(at, body),
         )
 
     return accepted(await at.app.handle_made(seen, call.cause), response)
 
 
-async def _route(at: Door, body: PatrolRecord, stream_id: str) -> Route | None:
-    """The route the record names, kept when it came inside. Raises what track_of raises, and RouteNotKept."""
+async def _route(at: Door, body: PatrolRecord) -> Route | None:
+    """The route the record names, kept when it came inside. Raises what track_of and _keep raise, and RouteNotKept."""
     if body.gpx is not None:
         track = await asyncio.to_thread(track_of, body.gpx.encode())
-        await _keep(at, track, stream_id)
+        await _keep(at, track)
     elif body.route_sha256 is not None:
         track = await asyncio.to_thread(track_of, await _kept(at, body.route_sha256))
     else:
@@ -132,9 +132,11 @@ async def _route(at: Door, body: PatrolRecord, stream_id: str) -> Route | None:
     return Route(sha256=track.sha256, points=track.points, metres=track.metres)
 
 
-async def _keep(at: Door, track: Track, stream_id: str) -> None:
+async def _keep(at: Door, track: Track) -> None:
+    """Under a key of its own: it may be the track of several patrols, and is evidence that outlives the words of any. Before 0.2
+    a track that came inside a record was sealed with the patrol's key. Raises FileKeyDestroyed."""
     async with at.writing() as tx:
-        await at.files.put(tx, track.content, MEDIA_TYPE, stream_id)
+        await at.files.put(tx, track.content, MEDIA_TYPE, f"route-{track.sha256[:32]}")
 
 
 async def _kept(at: Door, sha256: str) -> bytes:

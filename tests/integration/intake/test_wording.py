@@ -9,9 +9,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from services.intake.route import MEDIA_TYPE, track_of
 from shared.audit.models import differences
 from shared.contracts.envelope import read
 from shared.errors import NotReady
+from shared.files import Files
 from shared.proving import inclusion_proof, root_at
 from shared.retention import Tidying
 from shared.service import Service
@@ -21,6 +23,7 @@ from shared.transparency.checking import check_inclusion
 from tests.integration.intake.informants import CUSTODIAN, DEPUTY, LEADER, POLICE, TIPS, done, named_tip, send
 from tests.integration.intake.test_erasure import custodians_door
 from tests.integration.intake.test_informant_pages import get
+from tests.integration.intake.test_patrols import GPX
 from tests.integration.intake.test_patrols import record as record_of
 from tests.support.crash import dies, kill_at
 from tests.support.services import Ground, Town, a_service
@@ -205,6 +208,27 @@ async def test_after_it_every_proof_still_verifies_and_no_byte_has_changed(town:
     for row in after:
         proof = await inclusion_proof(tx, row["position"], len(after))
         check_inclusion(read(row["body"]).leaf, row["position"] - 1, len(after), grown, proof)
+
+
+async def test_a_patrols_track_stays_and_is_another_patrols_too(own_town: Town) -> None:
+    """A track in two records; one of before, under the patrol's key, goes, and is not said to be kept when it comes again."""
+    town, (patrol, other) = own_town, [await recorded_patrol(own_town) for _ in range(2)]
+    clerk, old = town.headers("clerk"), track_of(GPX.replace("37.901", "37.902").encode())
+    async with intake(town).pool.acquire() as connection:
+        await Files(intake(town).sealer).put(Tx(connection), old.content, MEDIA_TYPE, patrol)
+    await erased(town, patrol)
+    await forgets(town, patrol)
+    for each in (patrol, other):
+        route = f"/intake/v1/patrols/{each.removeprefix('patrol-')}/route.gpx"
+        assert "37.9010000" in (await town.http.get(route, headers=clerk)).text
+    gpx = {**town.headers("inspector"), "Content-Type": MEDIA_TYPE}
+    again = await town.http.post("/intake/v1/routes", content=old.content, headers=gpx)
+    assert (again.status_code, again.json()["rule"]) == (409, "FileKeyDestroyed")
+    whole = record_of(town, gpx=old.content.decode())
+    path = f"/intake/v1/patrols/{uuid4()}"
+    answer = await town.http.post(f"{path}/record", json=whole, headers=town.headers("village_head", "dulan"))
+    assert (answer.status_code, answer.json()["rule"]) == (409, "FileKeyDestroyed")
+    assert (await town.http.get(path, headers=clerk)).status_code == 404
 
 
 async def test_the_record_goes_on_and_its_new_words_outlive_a_start_that_erases_again(
