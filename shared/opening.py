@@ -4,7 +4,7 @@ The record of an opening is written before what was asked for leaves; `OPENING_R
 
 A reason to read a tip may name the informant. It is sealed with the opening's own key and stands in no table; whoever erases the
 informant destroys that key too (`read_of`). It is told to the leaders in the list, to the auditor never, and in no pack
-(`with_reasons`, `for_a_pack`).
+(`with_reasons`, `for_a_pack`). Neither are the grounds on which words that name somebody were to be erased: they name them again.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -34,6 +34,7 @@ from shared.app import App, Cause, Sealer
 from shared.contracts.envelope import Recorded, read
 from shared.contracts.event import Event, text_of
 from shared.contracts.intake.informant import InformantErased
+from shared.contracts.intake.words import WordsErasureRefused, WordsErasureRequested
 from shared.contracts.parts import AsOf, Heads, InPack, Opening
 from shared.decider import Actor, Command, Decider
 from shared.errors import NotPermitted, Refusal, StreamExists
@@ -45,7 +46,7 @@ from shared.telemetry import correlation
 
 LEAST_REASON, MOST_REASON = 4, 1000
 """Characters, without white space around them."""
-NEAR_INFORMANTS = frozenset({"tip", "disclosure", "opening"})
+NEAR_INFORMANTS = frozenset({"tip", "disclosure", "words", "opening"})
 """Kinds of records that lead to an informant; an opening may be of one that does."""
 NOT_IN_PACKS = "〔理由可能涉及举报人，证据包中不写明〕 may name an informant, not told in a pack"
 FOR_LEADERS = "〔理由可能涉及举报人，已封存，由领导查阅〕 may name an informant; sealed, a leader reads it"
@@ -230,9 +231,16 @@ async def read_of(tx: Tx, streams: Sequence[str]) -> list[str]:
 
 def for_a_pack(e: Recorded[Event]) -> Recorded[Event]:
     """As a pack's timeline may tell it: a pack leaves the house, and no erasure reaches it there. The bytes are what they are."""
-    if not isinstance(e.event, Opening) or not near_informant(e.event.about):
-        return e
-    return replace(e, event=e.event.model_copy(update={"reason": NOT_IN_PACKS}))
+    match e.event:
+        case Opening(about=about) if near_informant(about):
+            field = "reason"
+        case WordsErasureRequested():
+            field = "grounds"
+        case WordsErasureRefused():
+            field = "reason"
+        case _:
+            return e
+    return replace(e, event=e.event.model_copy(update={field: NOT_IN_PACKS}))
 
 
 OPENING_RULES: Mapping[str, int] = {OpeningNeedsReason.__name__: 422}

@@ -47,7 +47,10 @@ INLINE = (receipt_lookup, tip_line, patrol_line, patrol_finding, disclosure_line
 """Each row belongs to one stream, and whoever has just sent something looks for it at once."""
 
 EVIDENCE = Evidence(
-    posts={**dict.fromkeys(("tip", "patrol"), ORDERING), **dict.fromkeys(("disclosure", "opening"), ("auditor",))}
+    posts={
+        **dict.fromkeys(("tip", "patrol"), ORDERING),
+        **dict.fromkeys(("disclosure", "words", "opening"), ("auditor",)),
+    }
 )
 
 

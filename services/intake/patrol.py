@@ -251,7 +251,7 @@ def _start(command: StartPatrol, state: Patrol, terms: Terms) -> list[Event]:
 
 def _where(village: str | None, unit: str | None, state: Patrol) -> tuple[str, str]:
     if village and state.village and village != state.village:
-        raise PatrolInAnotherVillage(planned=state.village)
+        raise PatrolInAnotherVillage()  # not which: the plan may be sealed for whoever asks
     village, unit = village or state.village, unit or state.unit
     if not village or not unit:
         raise PatrolNeedsPlaceAndUnit()

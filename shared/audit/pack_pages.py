@@ -21,6 +21,7 @@ RECORDS: dict[str, Words] = {
     "tip": ("举报", "tip"),
     "patrol": ("巡查", "patrol"),
     "disclosure": ("查看举报人身份", "disclosure"),
+    "words": ("删除记录中的文字", "erasure of words"),
     "weekly_report": ("周报", "weekly report"),
     "message": ("通知", "message"),
     "opening": ("调阅", "opening"),

@@ -20,6 +20,7 @@ SEEN_AT = {
         "tip": "/intake/v1/tips/{tip}",
         "patrol": "/intake/v1/patrols/{patrol}/route.gpx",
         "disclosure": "/intake/v1/disclosures/{disclosure}",
+        "words": "/intake/v1/words-erasures/{record}",
         "opening": "/intake/v1/openings",
     },
     "reporting": {"weekly_report": "/reporting/v1/reports/{report}", "opening": "/reporting/v1/openings"},

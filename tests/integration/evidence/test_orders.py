@@ -92,6 +92,7 @@ async def reasons(story: Told, service: str) -> set[str]:
         ("cases", "hazard-{hazard}", ("clerk", "inspector", "duty_officer", "village_head", "custodian")),
         ("intake", "tip-{tip}", ("clerk", "duty_officer", "village_head", "custodian")),
         ("intake", "disclosure-{disclosure}", ("office_director", "police_officer", "group_leader")),
+        ("intake", "words-{record}", ("office_director", "police_officer", "group_leader")),
         ("reporting", "weekly_report-{report}", ("clerk", "designated_reporter")),
         ("notify", "message-{message}", ("police_officer", "land_officer", "deputy_leader", "clerk")),
     ],

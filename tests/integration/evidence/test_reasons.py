@@ -84,6 +84,24 @@ async def the_auditor_sees_that_it_was_read(story: Told, tip: str) -> None:
     assert "另一件事的理由" in page and "另一件事的理由" in str(lines)
 
 
+async def test_a_pack_about_the_erasing_of_words_tells_no_grounds_and_its_own_reason_stands_in_no_table(
+    story: Told,
+) -> None:
+    """Asked for, refused with a reason: both name whom the words name."""
+    town, path = story.town, f"/intake/v1/words-erasures/{story.record}"
+    assert (await town.get(path, town.headers("clerk")))["grounds"] == "摘要写了姓名"
+    await town.post(f"{path}/refusal", {"reason": "钱满仓同意保留"}, town.headers(**LEADER))
+    files = unpacked(await story.pack("intake", f"words-{story.record}", "auditor", NAMING))
+    assert "证据包中不写明".encode() in files["timeline.html"] and "删除记录中的文字".encode() in files["timeline.html"]
+    for secret in ("摘要写了姓名", "钱满仓"):
+        assert not [name for name, content in files.items() if secret.encode() in content]
+    reasons = await town.services["intake"].pool.fetch(
+        "SELECT reason FROM opening WHERE about = $1", [f"words-{story.record}"]
+    )
+    assert [row["reason"] for row in reasons] == [None]
+    assert NAMING in {line["reason"] for line in await listed(story)}
+
+
 async def test_the_log_says_whose_keys_went_so_that_a_restored_key_store_forgets_them_too(story: Told) -> None:
     town, service = story.town, story.town.services["intake"]
     _, tip = await named_tip(town)

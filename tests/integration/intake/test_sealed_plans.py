@@ -222,7 +222,7 @@ async def test_nor_as_of_a_moment_at_which_it_was_sealed(own_town: Town) -> None
 
 
 async def test_whoever_does_not_know_the_plan_does_not_act_on_it(town: Town) -> None:
-    """Beginning it would open it without a reason, and a wrong village would be answered with the right one."""
+    """Beginning opens it with no reason asked. Who acts for its unit may; no wrong village is answered with the right one."""
     patrol, _ = await planned(town)
     for_officer = town.headers("clerk", on_behalf_of="p-police_officer-1")
     whole = record(town, village="140181101204", unit="police_station")
@@ -236,6 +236,14 @@ async def test_whoever_does_not_know_the_plan_does_not_act_on_it(town: Town) -> 
     ):
         answer = await town.http.post(f"{PATROLS}/{patrol}/{step}", json=body, headers=who)
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "plan-is-sealed"), step
+        assert details_in(answer.json()) == []
+    for step, body in (
+        ("start", {"village": "140181101204"}),
+        ("record", record(town, village="140181101204", unit=None)),
+    ):
+        clerk = town.headers("clerk", on_behalf_of="p-inspector-2")
+        answer = await town.http.post(f"{PATROLS}/{patrol}/{step}", json=body, headers=clerk)
+        assert (answer.status_code, answer.json()["rule"]) == (409, "PatrolInAnotherVillage")
         assert details_in(answer.json()) == []
     clerk = town.headers("clerk", on_behalf_of="p-inspector-2")
     await town.post(f"{PATROLS}/{patrol}/start", {}, clerk)
