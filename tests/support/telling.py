@@ -28,9 +28,11 @@ PHOTO = b"\xff\xd8\xff\xe1\x00\x80Exif\x00\x00Artist\x00" + NAME.encode() + b"GP
 VILLAGE = "140181101207"
 
 PLANTED = (
-    Planted("name", NAME),
-    Planted("name in traditional characters", "歐陽查無此"),
+    Planted("name", NAME, 3),
+    Planted("name in traditional characters", "歐陽查無此", 3),
     *(Planted("pinyin", spelt) for spelt in ("ouyangchawuci", "chawuciouyang", "ōuyáng cháwúcǐ", "ou1yang2cha2wu2ci3")),
+    Planted("pinyin of the given name", "cháwúcǐ"),
+    Planted("pinyin of the given name", "cha2wu2ci3"),
     Planted("phone", PHONE, 10),
     Planted("mail", MAIL.partition("@")[0]),
     Planted("words", WORDS, 6),
@@ -39,7 +41,8 @@ PLANTED = (
     Planted("address", ADDRESS),
     Planted("photo", "37.9123456N 113.7654321E"),
 )
-"""Initials (OYCWC) and the surname alone are left out: five letters or two characters stand in any file by chance."""
+"""Any three characters of the name are looked for, the given name so alone. Left out are initials (OYCWC), the surname alone, and
+the given name in seven plain letters: so little stands in any file by chance."""
 
 
 def search_for(*more: Planted) -> Search:

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support import telling
 from tests.support.searching import PIECE, Search
 from tests.support.spellings import LEAST, LEAST_ASCII, Planted, spellings
 
@@ -132,6 +133,20 @@ def test_the_last_eight_digits_are_found_alone_but_not_inside_another_number(cha
 def test_any_six_characters_of_the_words_are_found(at: int) -> None:
     for way in ("utf-8", "utf-16-le", "gb18030", "base64 after one byte", "JSON", "per cent", "quoted-printable"):
         assert SEARCH.in_bytes(ENCODINGS[way](f"某{WORDS[at : at + 6]}等")), way
+
+
+PARTS = ("欧阳查", "阳查无", "查无此", "歐陽查", "陽查無", "查無此", "cháwúcǐ", "cha2wu2ci3")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_name_is_found_where_an_informants_is_looked_for(part: str) -> None:
+    """Three characters, the given name among them, in each spelling that makes enough bytes of so few."""
+    ways = ["utf-8", "per cent", "hex", "quoted-printable", "JSON"]
+    ways += [] if part.isascii() else ["utf-8 with a mark", "JSON, every character", "decimal entities", "backwards"]
+    for way in ways:
+        assert telling.SEARCH.in_bytes(ENCODINGS[way](f"某{part}等")), way
+        assert telling.SEARCH.in_bytes(gzip.compress(ENCODINGS[way](f"某{part}等"))), way
+    assert not telling.SEARCH.in_bytes(f"某{part[:2]}等".encode())
 
 
 def test_five_characters_of_the_words_and_a_surname_are_not_enough_to_mean_something() -> None:
