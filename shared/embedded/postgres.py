@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, str] = {
     "synchronous_commit": "on",
     "max_connections": "200",
     "max_wal_size": "1GB",
+    "wal_recycle": "off",  # a segment that is written over later keeps destroyed keys until then
     "idle_in_transaction_session_timeout": "60s",  # a forgotten transaction would hold back vacuum for ever
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",

@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from shared.cli.main import commands
+from shared.embedded.postgres import SETTINGS as EMBEDDED
 from tests.observability.test_rules import OPERATIONS, ROOT
 
 TYPED = sorted(
     set(
         re.findall(
-            r"minewatch ((?:[a-z][a-z-]+ ?){1,2})",
+            r"(?<!/)minewatch ((?:[a-z][a-z-]+ ?){1,2})",
             " ".join(re.findall(r"`[^`]+`|```sh\n.*?```", OPERATIONS, re.DOTALL)),
         )
     )
@@ -49,6 +50,14 @@ def test_every_setting_that_is_named_is_read(name: str) -> None:
     bare = name.removeprefix("MINEWATCH_")
     wanted = re.compile(rf'{name}\b|"{bare}"|"{bare.removeprefix("KEEP_")}"')
     assert name == "MINEWATCH_" or any(wanted.search(path.read_text("utf-8")) for path in files)
+
+
+def test_both_kinds_of_town_run_postgres_as_the_page_says_of_destroyed_keys() -> None:
+    """What the command line of the container sets, an embedded one has as well."""
+    command = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]["postgres"]["command"]
+    set_there = dict(word.split("=") for word in command if "=" in word)
+    assert set_there["wal_recycle"] == "off" and "`wal_recycle=off`" in OPERATIONS
+    assert set_there.items() <= EMBEDDED.items()
 
 
 def test_an_upgrade_stops_every_container_that_writes_to_a_database() -> None:

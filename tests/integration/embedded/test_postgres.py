@@ -43,6 +43,7 @@ async def test_it_is_as_strict_as_facts_need(postgres: EmbeddedPostgres) -> None
         "shared_buffers": "128MB",
         "max_connections": "200",
         "max_wal_size": "1GB",
+        "wal_recycle": "off",
         "idle_in_transaction_session_timeout": "1min",
         "listen_addresses": "127.0.0.1",
         "server_encoding": "UTF8",

@@ -143,7 +143,8 @@ async def test_a_database_of_an_earlier_version_is_cleared_of_what_was_erased_be
 
 
 async def test_the_wal_keeps_it_until_a_checkpoint_when_it_is_not_recycled(keys: Keys) -> None:
-    """As docs/operations.md says of `wal_recycle`; with recycling, nobody can say until when."""
+    """As embedded towns and docker-compose.yml set it (tests/observability/test_operations_page.py); with recycling, nobody can
+    say until when."""
     superuser, kept = await some(keys)
     await superuser.execute("ALTER SYSTEM SET wal_recycle = off")
     try:
