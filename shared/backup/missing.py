@@ -189,11 +189,23 @@ def lack(
         beyond = {position: fact for position, fact in beyond.items() if position <= after.size}
         beyond |= {p: f for p, f in facts.get((service, known.origin.lineage), {}).items() if p > after.size}
     if size > part.position:
-        return found(size, _proven(service, part, walked, known, witnessed, beyond), witnessed)
+        proven = _proven(service, part, walked, known, witnessed, beyond)
+        whole = proven == part.position
+        return found(size, proven, _nearest(manifest.made, known.witnessed, witnessed) if whole else witnessed)
     if walked.roots[size] != known.checkpoint.root:
         raise Doubt(f"{service}: the first {size} events of the backup are not those that the witnesses signed")
     newest = known.witnessed if witnessed is None or witnessed.checkpoint.size < size else witnessed
     return found(newest.checkpoint.size, newest.checkpoint.size, newest)
+
+
+def _nearest(made: datetime, known: Witnessed, inside: Witnessed | None) -> Witnessed:
+    """While all numbered events are proven: the signature nearest to when the backup was taken, before it or after. Where
+    somebody signed so near, what waits for a number is no more than a log at work always has."""
+
+    def apart(by: Witnessed) -> timedelta:
+        return abs(made - by.at) if by.at is not None else timedelta.max
+
+    return known if inside is None or apart(known) <= apart(inside) else inside
 
 
 def _proven(

@@ -171,6 +171,37 @@ def test_a_longer_log_is_proven_by_the_events_in_between(tmp_path: Path) -> None
         compared(10, known(tmp_path, signed(14)), elsewhere=facts([11, 12, 13, 14], OTHERS))
 
 
+@pytest.mark.parametrize(
+    ("inside_at", "given_at", "sound"),
+    [
+        (LONG_AGO, NOW + 9 * MINUTE, True),
+        (NOW, NOW + 9 * MINUTE, True),
+        (NOW - 9 * MINUTE, NOW + 60 * MINUTE, True),
+        (None, NOW + 9 * MINUTE, True),
+        (None, NOW + 11 * MINUTE, False),
+        (LONG_AGO, NOW + 11 * MINUTE, False),
+    ],
+)
+def test_what_waits_beside_a_whole_log_is_judged_by_the_nearest_signature(
+    tmp_path: Path, inside_at: datetime | None, given_at: datetime, sound: bool
+) -> None:
+    """The one in the backup may be long ago: a log at rest is signed once. The one that was given proves all of it (`--also`)."""
+    came = walked(10)
+    came.waiting.add("id-20")
+    given = known(tmp_path, signed(14, at=(given_at,) * 3))
+    here = inside(signed(8, at=(inside_at,) * 3)) if inside_at is not None else None
+    found = lack("cases", backup(10), came, given, here, facts([11, 12, 13, 14]))
+    assert (found.proven, found.sound) == (10, sound)
+    verdict = next(line for line in found.lines() if line.startswith(("  ordinary: ", "  UNPROVEN: ")))
+    assert verdict.startswith("  ordinary: ") == sound
+
+
+def test_the_later_signature_says_nothing_of_what_only_a_witness_s_word_shows(tmp_path: Path) -> None:
+    given = known(tmp_path, signed(14, at=(NOW,) * 3))
+    found = compared(10, given, inside(signed(8)), facts([12, 14]))
+    assert (found.proven, found.signed_at, found.sound) == (8, LONG_AGO, False)
+
+
 def test_without_them_the_word_of_a_witness_that_signed_both_counts(tmp_path: Path) -> None:
     longer = known(tmp_path, signed(14, by=(1, 2)))
     found = compared(10, longer, inside(signed(8, by=(0, 1))), facts([12, 14]))
