@@ -21,22 +21,17 @@ from shared.errors import NotReady
 
 SETTING = "minewatch.restored_from"
 ALONE = "SELECT pg_advisory_lock(hashtextextended('minewatch restore', 0))"
+LOST = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError, OSError)
 MARKED = f"SELECT coalesce(current_setting('{SETTING}', true), '')"
 
 
-async def mark(server: str, databases: Sequence[str], backup: str) -> None:
-    """As the server's superuser, in one step for all. `backup`: what they are restored from, in words."""
-    await _altered(server, [f"ALTER DATABASE \"{name}\" SET {SETTING} = '{quote(backup)}'" for name in databases])
-
-
-async def unmark(server: str, databases: Sequence[str]) -> None:
-    await _altered(server, [f'ALTER DATABASE "{name}" RESET {SETTING}' for name in databases])
-
-
 @asynccontextmanager
-async def alone_on(server: str) -> AsyncIterator[None]:
-    """As the server's superuser, who restores databases of it. Raises NotReady while another does."""
-    connection = await asyncpg.connect(server, server_settings={"application_name": "minewatch restore"})
+async def alone_on(server: str) -> AsyncIterator[asyncpg.Connection]:
+    """As the server's superuser, who restores databases of it: the connection that keeps other restores away, to mark and unmark
+    with. Raises NotReady while another is at work; whichever database of the server each was told to connect to."""
+    # Such a lock belongs to one database, so all take it in the same one.
+    settings = {"application_name": "minewatch restore", "idle_session_timeout": "0"}
+    connection = await asyncpg.connect(server, database="postgres", server_settings=settings)
     try:
         await connection.execute("SET lock_timeout = '3s'")  # a killed one's connection may end a moment after it
         try:
@@ -45,19 +40,32 @@ async def alone_on(server: str) -> AsyncIterator[None]:
             raise NotReady(
                 "另一个恢复正在使用这台服务器，请等它结束。 Another restore is at work on this server: let it come to its end"
             ) from None
-        yield
+        yield connection
     finally:
         await connection.close()
 
 
-async def _altered(server: str, statements: Sequence[str]) -> None:
-    connection = await asyncpg.connect(server)
+async def mark(alone: asyncpg.Connection, databases: Sequence[str], backup: str) -> None:
+    """In one step for all. `backup`: what they are restored from, in words. Raises NotReady as `unmark` does."""
+    await _altered(alone, [f"ALTER DATABASE \"{name}\" SET {SETTING} = '{quote(backup)}'" for name in databases])
+
+
+async def unmark(alone: asyncpg.Connection, databases: Sequence[str]) -> None:
+    """In one step for all. Raises NotReady when the connection that kept others away is gone: another may have begun since."""
+    await _altered(alone, [f'ALTER DATABASE "{name}" RESET {SETTING}' for name in databases])
+
+
+async def _altered(alone: asyncpg.Connection, statements: Sequence[str]) -> None:
     try:
-        async with connection.transaction():
+        async with alone.transaction():
             for statement in statements:
-                await connection.execute(statement)
-    finally:
-        await connection.close()
+                await alone.execute(statement)
+    except LOST:
+        raise NotReady(
+            "与服务器的连接中断过，其间可能有另一个恢复开始。请用同样的命令再恢复一次。 "
+            "The connection to the server was lost, and another restore may have begun since. "
+            "Run minewatch restore once more, with the same words"
+        ) from None
 
 
 async def restored_from(connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy) -> str:

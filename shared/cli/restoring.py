@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import click
 
 from shared.backup.load import keys_left, refuse_filled
@@ -238,11 +239,11 @@ async def into_environment(asked: Asked) -> None:
         passwords: Mapping[str, str] = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingMissing(f"MINEWATCH_PASSWORDS: {file} cannot be read: {error}") from None
-    async with alone_on(server):
-        await _onto(asked, server, passwords)
+    async with alone_on(server) as alone:
+        await _onto(asked, server, passwords, alone)
 
 
-async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None:
+async def _onto(asked: Asked, server: str, passwords: Mapping[str, str], alone: asyncpg.Connection) -> None:
     services = [name for name in SERVICES if not asked.services or name in asked.services]
     with_keys = not asked.services or "keys" in asked.services
 
@@ -259,7 +260,7 @@ async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None
     proven = await _proven(asked, services, {name: dsn(name) for name in (*lives_on, *left)})
     if with_keys:
         _keys_are_there(asked, proven)
-    await mark(server, filled, str(asked.folder))
+    await mark(alone, filled, str(asked.folder))
     await asked.points("restore: marked")
     with bars("puts back") as progress:
         async with _wrapping(os.environ.get("MINEWATCH_MASTER_KEY") or "") as wrapper:
@@ -273,7 +274,7 @@ async def _onto(asked: Asked, server: str, passwords: Mapping[str, str]) -> None
                 points=asked.points,
             )
     await asked.points("restore: all put back")
-    await unmark(server, filled)
+    await unmark(alone, filled)
     await asked.points("restore: unmarked")
     _say(proven, restored)
     here = [name for name in services if os.environ.get(f"MINEWATCH_{name.upper()}_APP_DSN")]
