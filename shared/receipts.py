@@ -7,7 +7,8 @@
 
 It is a signed note by a key of the service named ORIGIN/receipts. With the event itself it proves that this log promised to hold
 it. It holds leaves and no identifiers: a receipt which is found says when which service recorded something, not what, or by whom.
-Whoever has the record as well finds the event by its leaf.
+Whoever has the record as well finds the event by its leaf. The same key signs the pages of an evidence pack
+(shared/verifier/pack_pages.py has the form).
 """
 
 import base64
@@ -71,7 +72,11 @@ class Receipts:
     def receipt(self, facts: Sequence[Fact]) -> Note:
         """Of what one request recorded; `facts` not empty. It says the time of the last."""
         leaves = [base64.b64encode(fact.leaf).decode() for fact in facts[:MOST_LEAVES]]
-        text = "\n".join([FORM, self.origin, moment(facts[-1].recorded_at), *leaves, ""])
+        return self.signed(FORM, self.origin, moment(facts[-1].recorded_at), *leaves)
+
+    def signed(self, *lines: str) -> Note:
+        """The first line says what form it is; no two forms share it."""
+        text = "\n".join([*lines, ""])
         return Note(text, (Line(self.key.name, self._key_id, self.private.sign(text.encode())),))
 
     def header(self, facts: Sequence[Fact]) -> str:

@@ -32,12 +32,15 @@ ZH = """\
   policy 文件写明谁的签名算数：日志的公钥，见证单位的公钥，以及需要几家。请向各见证单位（公安、国土、监察）
   和审计部门直接索取公钥，自己写成 policy，或使用本单位先前保存的那一份。不要使用包内的公钥：出包的人可以换包，
   也就可以换包里的公钥。核验程序最好也用先前保存的那一份；文件必须逐字节相同，可比对 SHA-256。
+  要连同本文和 timeline 一起核验，再向出包单位索取各服务的回执公钥（GET /服务/v1/log 中的 receipt_vkey），
+  写进 policy 的 log 行，或用 --receipt-key 给出。
 
 四、能证明什么
   证明：这些事件在见证单位签名时就在日志中，没有改动；每条记录从第 1 项到所列最后一项一项不少；最后一项之后，
   直到完整性声明之时，没有别的事件。每一部分的调阅记录都写明本包由哪些服务的部分组成：整个部分被抽走，或换成别的
   证据包里的，核验程序会指出。不能证明：记录的内容当初是否属实。
-  事件中的文字是加密封存的，证明是对加密后的字节作出的；打开的文字见 timeline.html。
+  事件中的文字是加密封存的，证明是对加密后的字节作出的；打开的文字见 timeline.html。打开的文字和本文由出包的服务
+  签名（pack.json 中的 pages）：有了它的回执公钥，核验程序会指出页面被改动；没有，则说明未证明。见证单位没有签这些页面。
 
 五、事件清单
 """
@@ -72,13 +75,17 @@ minewatch · evidence pack
   witnesses themselves (police, land bureau, discipline body) and from the auditors, and write the policy yourself, or use the one
   that your office kept. Take no key from this pack: whoever can swap the pack can swap the keys in it. The same goes for the
   verifier: better use the copy you kept; the file must be the same byte by byte, so compare its SHA-256.
+  To have this text and the timeline verified too, get the key for receipts of each service (receipt_vkey of GET /SERVICE/v1/log)
+  from who gave the pack; put it into the policy as a log line, or give it as --receipt-key.
 
 4. What is proven
   That these events were in the log when the witnesses signed, unaltered; that each record is whole from version 1 to the last one
   listed; and that nothing followed in it until the statement of completeness. The order in each part names the services whose
   parts the pack has: a part that was left out whole, or that comes from another pack, is found. Not proven: that what was
   recorded is true.
-  Texts in the events are sealed, and the proof is over the sealed bytes; the opened texts are in timeline.html.
+  Texts in the events are sealed, and the proof is over the sealed bytes; the opened texts are in timeline.html. Those and this
+  text are signed by the services that gave the pack ("pages" in pack.json): with a service's key for receipts the verifier finds
+  a page that was altered; without it, it says that they are not proven. No witness signed the pages.
 
 5. The events
 """

@@ -1,10 +1,11 @@
 """The evidence pack as a zip, written piece by piece. The same sections give the same bytes."""
 
 import base64
+import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +14,10 @@ from shared.audit.pack_pages import Told, html
 from shared.audit.pack_readme import readme
 from shared.audit.pack_timeline import event_file
 from shared.plan.calendar import TOWN_TIME
+from shared.receipts import Receipts
 from shared.transparency.checkpoint import proof_file
-from shared.verifier import archive
+from shared.transparency.note import Note
+from shared.verifier import archive, pack_pages
 
 FORMAT = "minewatch-pack/1"
 MEDIA_TYPE = "application/zip"
@@ -24,14 +27,16 @@ STORED = (".pdf",)
 
 @dataclass(frozen=True)
 class Pack:
-    """What is read and run is laid out already, so that nothing can go wrong once bytes have left; `front`: name, content."""
+    """What is read and run is laid out already, so that nothing can go wrong once bytes have left; `front`: name, content;
+    `pages`: service -> what it signed about the pages among them."""
 
     sections: Sequence[Section]
     front: Sequence[tuple[str, bytes]]
+    pages: Mapping[str, Note]
 
     @staticmethod
-    def of(sections: Sequence[Section], told: Told, policy: str) -> "Pack":
-        """`policy`: what the town itself suggests."""
+    def of(sections: Sequence[Section], told: Told, policy: str, receipts: Sequence[Receipts]) -> "Pack":
+        """`policy`: what the town itself suggests; `receipts`: of the service of each section."""
         from shared.audit.pack_pdf import pdf  # ReportLab: a service that makes no pack does not wait for it
 
         front = [
@@ -41,7 +46,12 @@ class Pack:
             ("minewatch-verify.pyz", archive.build()),
             ("policy", policy.encode()),
         ]
-        return Pack(sections, front)
+        hashes = [f"{name} {hashlib.sha256(dict(front)[name]).hexdigest()}" for name in pack_pages.PAGES]
+        pages = {}
+        for section, signing in zip(sections, receipts, strict=True):
+            order = base64.b64encode(section.order.leaf).decode()
+            pages[section.service] = signing.signed(pack_pages.FORMAT, signing.origin, order, *hashes)
+        return Pack(sections, front, pages)
 
     @property
     def file_name(self) -> str:
@@ -61,13 +71,13 @@ class Pack:
     def _contents(self) -> Iterator[tuple[str, bytes]]:
         yield from self.front
         for section in self.sections:
-            yield from _of(section)
+            yield from _of(section, self.pages[section.service])
 
 
-def _of(section: Section) -> Iterator[tuple[str, bytes]]:
+def _of(section: Section, pages: Note) -> Iterator[tuple[str, bytes]]:
     name = section.service
     yield f"{name}/checkpoint", str(section.checkpoint).encode()
-    yield f"{name}/pack.json", _json(_index(section))
+    yield f"{name}/pack.json", _json(_index(section) | {"pages": str(pages)})
     for event in section.events:
         yield event_file(name, event.position), event.recorded.body
     for event in section.events:

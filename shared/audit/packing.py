@@ -40,4 +40,7 @@ async def laid_out(sections: Sequence[Section], services: Sequence[Service]) -> 
     ]
     logs = zip((each.point.origin for each in sections), (each.settings for each in services), strict=True)
     policy = await suggested(logs)
-    return await asyncio.to_thread(lambda: Pack.of(sections, told_of(told, names), policy))
+    receipts = [
+        service.log_signing.receipts_of(each.point.origin) for each, service in zip(sections, services, strict=True)
+    ]
+    return await asyncio.to_thread(lambda: Pack.of(sections, told_of(told, names), policy, receipts))

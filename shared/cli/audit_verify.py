@@ -27,7 +27,11 @@ FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     "--receipt", "receipts", type=FILE, multiple=True, help="a signed receipt whose event has to be in the log"
 )
 @click.option(
-    "--receipt-key", "receipt_keys", metavar="VKEY", multiple=True, help="unless a log line of the policy has it"
+    "--receipt-key",
+    "receipt_keys",
+    metavar="VKEY",
+    multiple=True,
+    help="of a receipt, or of a pack's pages, unless a log line of the policy has it",
 )
 @click.option(
     "--known", type=FILE, multiple=True, help="a checkpoint that you kept, which export or town have to continue"

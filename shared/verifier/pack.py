@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.transparency.checking import ProofRefused, check_inclusion
+from shared.transparency.note import Key
 from shared.transparency.policy import Policy
-from shared.verifier import pack_list, pack_parts
+from shared.verifier import pack_list, pack_pages, pack_parts
 from shared.verifier.bodies import Bodies, Facts, parsed
 from shared.verifier.chains import Statement
 from shared.verifier.doubts import Doubt, Doubts, Refused, doubt, refused
@@ -25,8 +26,8 @@ from shared.verifier.scratch import HEAD, stream_hash
 from shared.verifier.trust import Signed, signed, without_witness
 from shared.verifier.zips import Zip
 
-FRONT = ("README.txt", "timeline.html", "timeline.pdf", "minewatch-verify.pyz", "policy")
-"""For people; nothing in them is proven."""
+FRONT = (*pack_pages.PAGES, "minewatch-verify.pyz", "policy")
+"""For people. Of the pages it is looked whose word they are; nothing else in them is proven."""
 KIND = "evidence_pack"
 MOST_LIST = 64 << 20
 NOT_KEPT = "cases.campaign.adopted."
@@ -51,20 +52,21 @@ Versions = dict[int, tuple[int, Event]]
 @dataclass
 class Section:
     """One service's part while it is read. `events`: by position, those that are in the log; `said`: by its order, once that was
-    read, of whose parts the pack is made."""
+    read, of whose parts the pack is made; `order`: the leaf of that."""
 
     name: str
     files: Zip
     part: Part
     events: dict[int, Event] = field(default_factory=dict)
     said: Said | None = None
+    order: bytes = b""
 
     def member(self, rest: str) -> str:
         return f"{self.name}/{rest}"
 
 
-def verify_pack(path: Path, policy: Policy, told: Told = lambda *_: None) -> Report:
-    """Raises Unusable for what is no zip at all."""
+def verify_pack(path: Path, policy: Policy, told: Told = lambda *_: None, keys: tuple[Key, ...] = ()) -> Report:
+    """`keys`: for receipts, those of the policy apart. Raises Unusable for what is no zip at all."""
     report = Report("pack")
     with Zip(path) as files:
         report.doubts.take(files.doubts)
@@ -74,14 +76,14 @@ def verify_pack(path: Path, policy: Policy, told: Told = lambda *_: None) -> Rep
         if not names:
             report.doubts.add(doubt("no_section"))
         sections = [Section(name, files, Part(name)) for name in names]
-        report.parts = [_verified(section, policy, told) for section in sections]
+        report.parts = [_verified(section, policy, told, (*policy.logs, *keys)) for section in sections]
     orders = {section.name: section.said for section in sections}
     report.doubts.take(pack_parts.doubts_of(orders))
     report.remarks.extend(pack_parts.remarks_of(orders))
     joined = ", ".join(names)
     report.remarks.append(
-        (f"只证明这些服务的部分：{joined}；README 和 timeline 供阅读，不在证明之内",
-         f"proven are the parts of {joined}; README and timeline are for reading and not among what is proven")
+        (f"只证明这些服务的部分：{joined}；README 和 timeline 供阅读，其出处见各部分的说明",
+         f"proven are the parts of {joined}; README and timeline are for reading: whose word they are, each part says")
     )  # fmt: skip
     if without_witness(policy):
         report.remarks.append(NO_WITNESS)
@@ -99,7 +101,7 @@ def _sections(files: Zip, doubts: Doubts) -> list[str]:
     return sorted(names)
 
 
-def _verified(section: Section, policy: Policy, told: Told) -> Part:
+def _verified(section: Section, policy: Policy, told: Told, keys: tuple[Key, ...]) -> Part:
     part, doubts = section.part, section.part.doubts
     try:
         if section.member("checkpoint") not in section.files.names:
@@ -117,6 +119,7 @@ def _verified(section: Section, policy: Policy, told: Told) -> Part:
         doubts.take(_strays(section, listed))
         _whole(section, listed)
         _files(section)
+        pack_pages.check(listed.pages, section.files, part, section.order, section.said or pack_parts.NOTHING, keys)
         part.events, part.streams = len(section.events), len(listed.streams)
     except Refused as error:
         doubts.add(error.doubt)
@@ -194,7 +197,7 @@ def _stated(section: Section, listed: Listed) -> tuple[Statement, str]:
          f"complete as of the first {statement.size:,} events of the log (said by event {statement.position}, recorded at "
          f"{event.facts[4]})")
     )  # fmt: skip
-    section.said = pack_parts.said(data, listed.statement)
+    section.said, section.order = pack_parts.said(data, listed.statement), event.leaf
     about, there = data.get("about"), {head.stream for head in listed.streams}
     asked = set(about) if isinstance(about, list) else set()
     if data.get("kind") != KIND or not asked:

@@ -24,11 +24,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Listed:
-    """SERVICE/pack.json."""
+    """SERVICE/pack.json. `pages`: the note about the pages, None before 0.2."""
 
     streams: tuple[Head, ...]
     events: tuple[int, ...]
     statement: int
+    pages: str | None
 
 
 def listed(content: bytes, name: str, origin: str) -> Listed:
@@ -56,7 +57,10 @@ def listed(content: bytes, name: str, origin: str) -> Listed:
             heads = tuple(_head(each, name) for each in streams)
             if len({head.stream for head in heads}) < len(heads):
                 raise refused("list_form", file=name, why="a stream is there twice")
-            return Listed(heads, tuple(sorted(events)), at)
+            pages = written.get("pages")
+            if not isinstance(pages, str | None):
+                raise refused("list_form", file=name, why="its pages are no text")
+            return Listed(heads, tuple(sorted(events)), at, pages)
     raise refused("list_form", file=name, why="format, origin, streams, events and statement are wanted")
 
 

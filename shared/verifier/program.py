@@ -23,7 +23,7 @@ MOST_POLICY = 1_000_000
 
 KINDS = {
     "export": ("导出文件夹", "an export folder", "--receipt --receipt-key --known --service --processes --scratch"),
-    "pack": ("证据包", "an evidence pack", ""),
+    "pack": ("证据包", "an evidence pack", "--receipt-key"),
     "proof": ("单个证明", "a single proof", "--entry"),
 }
 """What is verified, and which options it takes."""
@@ -83,7 +83,8 @@ def main(arguments: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="VKEY",
-        help="回执公钥，也可写作 policy 的 log 行 · a receipts' key, unless a log line of the policy has it",
+        help="回执公钥，证据包的页面也由它签名；也可写作 policy 的 log 行 · a receipts' key, which signs the pages of a pack "
+        "too, unless a log line of the policy has it",
     )
     parser.add_argument(
         "--known",
@@ -151,7 +152,7 @@ def answer(question: Question) -> Report:
         return verify_proof(_read(path, MOST_NOTE), _read(question.entry, MOST_BODY), policy)
     with Progress() as progress:
         if kind == "pack":
-            return verify_pack(path, policy, progress.told)
+            return verify_pack(path, policy, progress.told, tuple(map(key_of, question.receipt_keys)))
         wanted, doubts = _wanted(question, policy, progress)
         report = verify_export(path, wanted)
         report.doubts.take(doubts)
@@ -182,8 +183,10 @@ def _must_fit(question: Question, kind: str) -> None:
         raise Unusable(
             f"{unused} 不能用于{chinese}，没有核验", f"{unused} cannot be used with {english}: nothing was verified"
         )
-    if question.receipt_keys and not question.receipts:
-        raise Unusable("--receipt-key 要与 --receipt 一起给出", "--receipt-key is given with --receipt")
+    if kind == "export" and question.receipt_keys and not question.receipts:
+        raise Unusable(
+            "--receipt-key 核验导出时要与 --receipt 一起给出", "--receipt-key is given with --receipt, of an export"
+        )
 
 
 def _wanted(question: Question, policy: Policy, progress: Progress) -> tuple[Wanted, list[Doubt]]:

@@ -145,6 +145,22 @@ WORDS = {
         "它不是证据包的调阅记录，或没有写明调阅哪些记录",
         "it is not the order of an evidence pack, or says of no record that it was ordered",
     ),
+    "pages_form": (
+        "关于 README 和 timeline 的签名无法读取：{why}",
+        "what is signed about README and timeline cannot be read: {why}",
+    ),
+    "pages_other": (
+        "README 和 timeline 的签名属于另一次调阅",
+        "what is signed about README and timeline belongs to another order",
+    ),
+    "pages_unsigned": (
+        "{name} 没有为 README 和 timeline 签名：签名被抽走，或由他人所签",
+        "{name} did not sign README and timeline: its signature was left out, or somebody else signed",
+    ),
+    "page": (
+        "{file} 不是出包服务所签的那一份：被改动过",
+        "{file} is not the one that the service signed: it was altered",
+    ),
     "pack_form": ("调阅记录中的 data.pack 形式不符", "what it says of the pack (data.pack) is not in its form"),
     "part_missing": (
         "{told} 部分的调阅记录写明本包有 {service} 的部分，包里却没有：整个部分被抽走",

@@ -31,13 +31,13 @@ async def patrol(story: Told) -> bytes:
     return await story.pack("intake", f"patrol-{story.patrol}")
 
 
-def verified(folder: Path, story: Told, files: Mapping[str, bytes]) -> tuple[int, str]:
+def verified(folder: Path, story: Told, files: Mapping[str, bytes], *more: str) -> tuple[int, str]:
     """Exit code and words of the verifier that came in the pack, run where nothing of ours can be imported."""
     (folder / "verify.pyz").write_bytes(files["minewatch-verify.pyz"])
     (folder / "pack.zip").write_bytes(packed(files))
     (folder / "my-policy").write_text(story.pen.policy(), "utf-8")
     done = subprocess.run(
-        [sys.executable, "-I", "verify.pyz", "pack.zip", "--policy", "my-policy"],
+        [sys.executable, "-I", "verify.pyz", "pack.zip", "--policy", "my-policy", *more],
         cwd=folder,
         capture_output=True,
         check=False,
@@ -68,6 +68,22 @@ async def test_it_verifies_with_nothing_but_what_is_in_it(
     for pack in (hazard, patrol):
         code, said = verified(tmp_path, story, unpacked(pack))
         assert (code, "Result: all proven" in said) == (0, True), said
+
+
+async def test_words_that_were_altered_in_the_timeline_are_named(story: Told, hazard: bytes, tmp_path: Path) -> None:
+    """By what the services signed, in a pack of several as well; whose signature it is shows the key in its log's card."""
+    several = unpacked(await of_all_services(story, "核对来龙去脉。"))
+    services = {"cases": unpacked(hazard), "intake": several, "notify": several}
+    for service, files in services.items():
+        key = (await story.town.get(f"/{service}/v1/log"))["receipt_vkey"]
+        code, said = verified(tmp_path, story, files, "--receipt-key", key)
+        assert code == 0 and f"README and timeline are those that {key.partition('+')[0]} signed" in said, said
+        told = files["timeline.html"].decode()
+        assert "设备已清运" in told
+        altered = {**files, "timeline.html": told.replace("设备已清运", "设备未清运").encode()}
+        for more in ((), ("--receipt-key", key)):
+            code, said = verified(tmp_path, story, altered, *more)
+            assert code == 1 and "timeline.html is not the one that the service signed" in said, said
 
 
 async def test_a_pack_of_several_services_names_a_part_that_was_left_out_or_exchanged(

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.transparency import heads
 from shared.transparency.checkpoint import proof_file
-from shared.transparency.note import LOG, Note
+from shared.transparency.note import LOG, Key, Note
 from shared.transparency.policy import Policy
 from shared.verifier.pack import verify_pack
 from shared.verifier.report import Report
@@ -94,5 +94,5 @@ def zipped(path: Path, files: Files, more: Sequence[tuple[str, bytes]] = ()) -> 
     return path
 
 
-def verified(path: Path) -> Report:
-    return verify_pack(path, POLICY)
+def verified(path: Path, *keys: Key) -> Report:
+    return verify_pack(path, POLICY, keys=keys)
