@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.audit import guards, inboxes, models, on_nats, own_files
 from shared.audit.found import Found
-from shared.audit.own_bytes import OwnBytes
+from shared.audit.own_bytes import OwnBytes, seen_before
 from shared.checkpoints import newest
 from shared.files import Files
 from shared.replay import Progress
@@ -60,6 +60,8 @@ async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], fo
         size = Checkpoint.read(note.text).size if note is not None else 0
         own = OwnBytes(folder / service.name, size, await _marks(tx, policy, kept))
         async for found in own.read(tx):
+            yield found
+        async for found in seen_before(tx, policy):
             yield found
         async for found in own_files.faults(tx, Files(service.sealer), service.keys_pool, own.files):
             yield found

@@ -7,6 +7,7 @@ that whoever verifies the files finds what was altered.
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from shared.files import kept_for
 from shared.proving import NotInLog, tile
 from shared.sql import Tx
 from shared.transparency import tiles, tree
+from shared.transparency.note import Note, NoteRefused
+from shared.transparency.policy import Policy
 from shared.transparency.tiles import WIDTH
 
 AT_ONCE = 1000
+SLACK = timedelta(seconds=10)
+"""How far the clocks of a town's machines and of its witnesses may differ."""
 
 ROWS = """
 SELECT l.position, l.event_id, l.leaf AS said, l.sequenced_at, e.stream_id, e.version, e.type, e.recorded_at, e.leaf, e.body
@@ -33,6 +38,15 @@ WHERE NOT EXISTS (SELECT FROM record.log l WHERE l.event_id = e.event_id)
 ORDER BY e.ingest_id LIMIT 20
 """
 HEAD = "SELECT position, leaf, frontier, root FROM work.head"
+# Times of numbering ascend, so that of a checkpoint's last event stands for all that it covers. `s.at` is signed by nobody;
+# whoever puts it later hides a line, which he might have deleted as well.
+SEEN_BEFORE = """
+SELECT c.note || s.line AS note FROM record.cosignature s JOIN record.checkpoint c USING (origin, size)
+JOIN record.log l ON l.position = c.size
+WHERE split_part(c.origin, '/', 3) = (SELECT lineage::text FROM work.head) AND l.sequenced_at > s.at + $1::interval
+ORDER BY c.size
+"""
+NUMBERED_AFTER = "SELECT min(position) FROM record.log WHERE sequenced_at > $1"
 
 
 @dataclass
@@ -70,6 +84,8 @@ class OwnBytes:
             if times is not None and row["sequenced_at"] < times:
                 yield Found("编号的时间早于前一事件", "it was numbered before the event before it", self.ends)
             times = row["sequenced_at"]
+            if row["recorded_at"] is not None and times < row["recorded_at"] - SLACK:
+                yield Found("编号的时间早于记录的时间", "it was numbered before it was recorded", self.ends)
             for zh, en in self._row(row):
                 yield Found(zh, en, self.ends)
             if (between := self._mark()) is not None:
@@ -162,6 +178,25 @@ class OwnBytes:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+async def seen_before(tx: Tx, policy: Policy) -> AsyncIterator[Found]:
+    """The first event that was numbered, by its row, after a witness of the policy had signed that it is there."""
+    async for row in tx.connection.cursor(SEEN_BEFORE, SLACK):
+        try:
+            signed = Note.read(row["note"].encode()).signed_by(policy.witnesses.values())
+        except NoteRefused:
+            continue  # it says nothing about a time
+        for witness, at in signed.items():
+            seen = datetime.fromtimestamp(at or 0, UTC)
+            position = await tx.value(NUMBERED_AFTER, (seen + SLACK,)) if at else None  # 0: it says no time
+            if position is not None:
+                yield Found(
+                    f"编号的时间晚于 {witness.name} 已为它签名的时间 {seen}",
+                    f"it was numbered after {witness.name} had signed for it, at {seen}",
+                    position,
+                )
+                return
 
 
 def _told(row: asyncpg.Record, body: bytes) -> Iterator[tuple[str, str]]:

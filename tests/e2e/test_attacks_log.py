@@ -93,6 +93,32 @@ async def test_a_time_of_numbering_that_was_altered(ground: Ground) -> None:
         says(await at.found(), "it was numbered before the event before it", AT)
 
 
+async def test_events_that_were_put_into_an_earlier_week(ground: Ground) -> None:
+    """The office would have known on Friday what it recorded on Monday; times of numbering ascend as before."""
+    async with attacked(ground, "cases") as at:
+        first = await at.value(
+            "SELECT min(position) FROM (SELECT position, sequenced_at - lag(sequenced_at) OVER (ORDER BY position) AS later "
+            "FROM record.log) l WHERE position > $1 AND later > interval '1 hour'",
+            AT,
+        )
+        await at.run(
+            "UPDATE record.log SET sequenced_at = (SELECT sequenced_at FROM record.log WHERE position = $1 - 1) "
+            "WHERE position BETWEEN $1 AND $1 + 10",
+            first,
+        )
+        says(found := await at.found(), "it was numbered before it was recorded", first)
+    assert len(found) == 11
+
+
+async def test_events_that_were_put_behind_the_signature_of_a_witness(ground: Ground) -> None:
+    """The office would not have known what it knew."""
+    async with attacked(ground, "cases") as at:
+        end = await at.value("SELECT position FROM work.head")
+        await at.run("UPDATE record.log SET sequenced_at = now() + interval '1 day' WHERE position > $1", end - 5)
+        says(found := await at.found(), "had signed for it, at ", end - 4)
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

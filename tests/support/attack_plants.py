@@ -28,6 +28,10 @@ CHECKS = {
         READ, 'if row["position"] != position:', 'self.whole &= row["position"] == position\n        if False:'
     ),
     "times of numbering ascend": Check(READ, 'if times is not None and row["sequenced_at"] < times:', "if False:"),
+    "nothing is numbered before it is recorded": Check(READ, 'times < row["recorded_at"] - SLACK:', "False:"),
+    "nothing is numbered after it was signed": Check(
+        "shared.audit.own_bytes:seen_before", "if position is not None:", "if False:"
+    ),
     "the log reaches what was signed": Check(
         READ, "if self.ends < signed:", "self.whole &= self.ends >= signed\n    if False:"
     ),
@@ -121,6 +125,8 @@ PLANTS: dict[str, tuple[str, ...]] = {
     "test_an_event_that_was_emptied_of_its_bytes": ("bytes are there",),
     "test_bytes_that_nobody_can_read": ("bytes can be read",),
     "test_a_time_of_numbering_that_was_altered": ("times of numbering ascend",),
+    "test_events_that_were_put_into_an_earlier_week": ("nothing is numbered before it is recorded",),
+    "test_events_that_were_put_behind_the_signature_of_a_witness": ("nothing is numbered after it was signed",),
     "test_a_head_that_was_altered[position]": ("the head's position",),
     "test_a_head_that_was_altered[root]": ("the head's root",),
     "test_a_head_that_was_altered[frontier]": ("the head's frontier",),
