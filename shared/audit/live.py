@@ -10,6 +10,7 @@ from pathlib import Path
 from shared.audit import guards, inboxes, models, on_nats, own_files
 from shared.audit.found import Found
 from shared.audit.own_bytes import OwnBytes, seen_before
+from shared.audit.own_keys import OwnKeys
 from shared.checkpoints import newest
 from shared.files import Files
 from shared.replay import Progress
@@ -39,6 +40,7 @@ Kept = tuple[Checkpoint, Origin]
 async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], folder: Path) -> AsyncIterator[Found]:
     """All that is not as it must be with the log, its files, its guards and its stream. `kept`: checkpoints of this service that
     the verifying person holds; `folder`: empty, for the bytes as files."""
+    keys = OwnKeys(service.pool, service.keys_pool)
     async with service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         tx = Tx(connection)
         try:
@@ -58,15 +60,17 @@ async def verify_live(service: Service, policy: Policy, kept: Sequence[Kept], fo
                     f"the checkpoint you kept is of {checkpoint.origin}, and that log is not here",
                 )
         size = Checkpoint.read(note.text).size if note is not None else 0
-        own = OwnBytes(folder / service.name, size, await _marks(tx, policy, kept))
+        own = OwnBytes(folder / service.name, size, await _marks(tx, policy, kept), keys)
         async for found in own.read(tx):
             yield found
         async for found in seen_before(tx, policy):
             yield found
-        async for found in own_files.faults(tx, Files(service.sealer), service.keys_pool, own.files):
+        async for found in own_files.faults(tx, Files(service.sealer), keys, own.files):
             yield found
         async for found in guards.faults(tx, service.name):
             yield found
+    async for found in keys.faults():
+        yield found
     if note is not None and own.whole:
         (folder / service.name / "checkpoint").write_text(str(note), "utf-8")
         report = verify_export(folder / service.name, Wanted(policy, kept=tuple(kept), processes=1))

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from shared.audit.found import Found
+from shared.audit.own_keys import OwnKeys
 from shared.contracts.envelope import leaf_of, moment
 from shared.files import kept_for
 from shared.proving import NotInLog, tile
@@ -51,7 +52,8 @@ NUMBERED_AFTER = "SELECT min(position) FROM record.log WHERE sequenced_at > $1"
 
 @dataclass
 class OwnBytes:
-    """`folder`: where the first `size` events go, as files; `marks`: size -> the root that the log's key once signed for it.
+    """`folder`: where the first `size` events go, as files; `marks`: size -> the root that the log's key once signed for it;
+    `keys` hears of every event that has its bytes.
 
     Afterwards `whole`: whether every event had its bytes and its place; `ends`: the last position; `files`: SHA-256 of each file
     that has to be kept -> the first event that names it.
@@ -60,6 +62,7 @@ class OwnBytes:
     folder: Path
     size: int
     marks: Mapping[int, bytes]
+    keys: OwnKeys
     whole: bool = True
     ends: int = 0
     files: dict[str, int] = field(default_factory=dict)
@@ -88,6 +91,8 @@ class OwnBytes:
                 yield Found("编号的时间早于记录的时间", "it was numbered before it was recorded", self.ends)
             for zh, en in self._row(row):
                 yield Found(zh, en, self.ends)
+            if row["body"] is not None:
+                await self.keys.read(self.ends, row["body"])
             if (between := self._mark()) is not None:
                 yield between
         signed = max((self.size, *self.marks))

@@ -160,6 +160,18 @@ REVOKE ALL ON FUNCTION public.erased_keys(text), public.erase_keys(uuid[]) FROM 
 GRANT EXECUTE ON FUNCTION public.erased_keys(text), public.erase_keys(uuid[]) TO keys_custodian;
 """
 
+# A fifth step: whoever verifies a record names the ids that stand in it, and learns which of them open nothing any more. No role
+# sees the rows of all audiences; nor does this show one.
+LOST_DDL = """
+CREATE FUNCTION public.lost_keys(ids uuid[]) RETURNS uuid[]
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT coalesce(array_agg(id), '{}') FROM unnest(ids) AS id
+    WHERE NOT EXISTS (SELECT FROM public.key WHERE key_id = id AND wrapped IS NOT NULL)
+$$;
+REVOKE ALL ON FUNCTION public.lost_keys(uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.lost_keys(uuid[]) TO keys_office;
+"""
+
 
 async def make_schema(connection: asyncpg.Connection) -> None:
     """Whatever step is missing; as keys_owner."""
@@ -171,3 +183,5 @@ async def make_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(CLEARING_DDL)
     if not await connection.fetchval("SELECT to_regproc('public.erase_keys') IS NOT NULL"):
         await connection.execute(ERASED_ONE_BY_ONE_DDL)
+    if not await connection.fetchval("SELECT to_regproc('public.lost_keys') IS NOT NULL"):
+        await connection.execute(LOST_DDL)

@@ -104,6 +104,19 @@ async def open_many(items: Sequence[tuple[Event, str]], keys: Keys) -> list[Even
     return [_changed_event(event, stream_id, open_) for event, stream_id in items]
 
 
+def sealed_with(event: Event, stream_id: str) -> dict[str, str]:
+    """Id of the key of each sealed text -> whom it is about."""
+    found: dict[str, str] = {}
+
+    def note(value: str | Sealed, at: _Place) -> str | Sealed:
+        if isinstance(value, Sealed):
+            found[value.k] = at.subject
+        return value
+
+    _changed_event(event, stream_id, note)
+    return found
+
+
 # ------------------------------------------------------------------------------------------------ one text
 
 

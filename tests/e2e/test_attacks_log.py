@@ -6,7 +6,7 @@ The verifying person has a policy and one checkpoint of each service, kept outsi
 import pytest
 
 from shared.settings import SERVICES
-from tests.support.attacks import Ground, attacked, says
+from tests.support.attacks import Ground, attacked, attacked_keys, says
 
 AT = 100
 """A position in the middle of the log of cases, in its first tile."""
@@ -220,3 +220,32 @@ async def test_a_route_that_was_deleted(ground: Ground) -> None:
         gone = await at.value("SELECT min(sha256) FROM record.file")
         await at.run("DELETE FROM record.file WHERE sha256 = $1", gone)
         says(await at.found(), f"the file {gone} is gone")
+
+
+DESTROY = "UPDATE public.key SET wrapped = NULL, sealing = false, destroyed_at = now() WHERE subject = $1"
+
+
+async def test_the_keys_of_a_tipster_destroyed_by_hand(ground: Ground) -> None:
+    """As an erasure leaves them, and nobody asked for one."""
+    async with attacked_keys(ground, "intake") as (at, keys):
+        tip = "FROM record.log JOIN record.event USING (event_id) WHERE type = 'intake.tip.received.v1' ORDER BY position LIMIT 1"
+        first = await at.value(f"SELECT position {tip}")
+        informant = await at.value(f"SELECT convert_from(body, 'UTF8')::json -> 'data' ->> 'informant' {tip}")
+        await keys.run(DESTROY, informant)
+        found = await at.found()
+    says(found, f"what is sealed about {informant} does not open", first)
+    assert all("the record tells of no such erasure" in each.en for each in found)
+
+
+async def test_a_key_of_which_not_even_the_row_is_left(ground: Ground) -> None:
+    async with attacked_keys(ground, "cases") as (at, keys):
+        await keys.run("DELETE FROM public.key WHERE subject LIKE 'hazard-%'")
+        found = await at.found()
+    says(found, "what is sealed about hazard-")
+    says(found, "and more than 20 such keys besides")
+
+
+async def test_a_key_store_that_does_not_say_what_was_destroyed(ground: Ground) -> None:
+    async with attacked_keys(ground, "cases") as (at, keys):
+        await keys.run("DROP FUNCTION public.lost_keys")
+        says(await at.found(), "nobody looked whether keys were destroyed")

@@ -74,6 +74,16 @@ CHECKS = {
         "shared.audit.own_files:faults",
         'yield Found(f"文件 {sha256} 已被删除", f"the file {sha256} is gone", position)', "pass",
     ),
+    # Keys.
+    "keys that are gone were erased": Check(
+        "shared.audit.own_keys:OwnKeys._look", "if not self._covered(key_id, asked[key_id]):", "if False:"
+    ),
+    "all such keys are counted": Check(
+        "shared.audit.own_keys:OwnKeys.faults", "if self._more or len(self._gone) > MOST_NAMED:", "if False:"
+    ),
+    "the key store says which are gone": Check(
+        "shared.audit.own_keys:OwnKeys.faults", "if self._unseen is not None:", "if False:"
+    ),
     # Read models and inboxes.
     "read models follow from the record": Check("shared.audit.models:_found", "wrong.append(change)", "pass"),
     "copies have the bytes of the log": Check(COPY, "if any(each != body for each, _ in held):", "if False:"),
@@ -142,6 +152,9 @@ PLANTS: dict[str, tuple[str, ...]] = {
     "test_a_guard_that_guards_no_more[altogether]": ("nobody is spared the guards",),
     "test_two_routes_that_changed_places": ("files hold the bytes that events name",),
     "test_a_route_that_was_deleted": ("files are there",),
+    "test_the_keys_of_a_tipster_destroyed_by_hand": ("keys that are gone were erased",),
+    "test_a_key_of_which_not_even_the_row_is_left": ("keys that are gone were erased", "all such keys are counted"),
+    "test_a_key_store_that_does_not_say_what_was_destroyed": ("the key store says which are gone",),
     # test_attacks_recomputed.py
     "test_everything_recomputed_is_not_what_was_signed[altered]": ("roots are those that were signed on the way",),
     "test_everything_recomputed_is_not_what_was_signed[dropped]": (

@@ -63,9 +63,12 @@ class Ground:
 
 @dataclass(frozen=True)
 class Attacked:
+    """`keys`: the database of the keys."""
+
     ground: Ground
     service: str
     database: str
+    keys: str = "keys"
 
     async def run(self, sql: str, *values: Any) -> None:
         """As superuser, with triggers and foreign keys off."""
@@ -132,7 +135,7 @@ class Attacked:
         """The service's on this copy."""
         of = self.ground.settings_of(self.service)
         app, log = (_named(dsn, self.database) for dsn in (of.app_dsn, of.log_dsn))
-        return dataclasses.replace(of, app_dsn=app, log_dsn=log)
+        return dataclasses.replace(of, app_dsn=app, log_dsn=log, keys_dsn=_named(of.keys_dsn, self.keys))
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Service]:
@@ -158,11 +161,25 @@ class Attacked:
 
 @asynccontextmanager
 async def attacked(ground: Ground, service: str) -> AsyncIterator[Attacked]:
-    name = f"{service}_attacked_{next(_numbers)}"
+    async with copied(ground, service) as name:
+        yield Attacked(ground, service, name)
+
+
+@asynccontextmanager
+async def attacked_keys(ground: Ground, service: str) -> AsyncIterator[tuple[Attacked, Attacked]]:
+    """The service on a copy of the keys, and that copy, to run statements in."""
+    async with copied(ground, "keys") as keys:
+        yield Attacked(ground, service, service, keys), Attacked(ground, service, keys)
+
+
+@asynccontextmanager
+async def copied(ground: Ground, database: str) -> AsyncIterator[str]:
+    """The name of a copy."""
+    name = f"{database}_attacked_{next(_numbers)}"
     admin = await asyncpg.connect(ground.dsn("postgres"))
     try:
-        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{service}"')
-        yield Attacked(ground, service, name)
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}"')
+        yield name
     finally:
         await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.close()

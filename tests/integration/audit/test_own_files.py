@@ -8,10 +8,12 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.audit.own_files import faults
+from shared.audit.own_keys import OwnKeys
 from shared.errors import NotFound
 from shared.files import FileAltered, Files, kept_for
 from shared.sql import Tx
 from tests.support.services import Ground, Town, a_service
+from tests.support.town import eventually
 
 GPX = """<?xml version="1.0"?>
 <gpx version="1.1" creator="phone" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>
@@ -63,9 +65,12 @@ class Kept:
         bodies = [row[0] for row in await service.pool.fetch("SELECT body FROM record.event ORDER BY ingest_id")]
         named = {sha256: nth for nth, body in enumerate(bodies, 1) for sha256 in kept_for(body)}
         assert set(named) == set(self.routes)
+        keys = OwnKeys(service.pool, service.keys_pool)
         async with service.pool.acquire() as connection:
-            said = faults(Tx(connection), Files(service.sealer), service.keys_pool, named)
-            words = [each.en.removeprefix("the file ").partition(" ") async for each in said]
+            said = [each async for each in faults(Tx(connection), Files(service.sealer), keys, named)]
+        words = [
+            each.en.removeprefix("the file ").partition(" ") for each in (*said, *[one async for one in keys.faults()])
+        ]
         return {(sha256, what) for sha256, _, what in words}
 
     async def opens(self, sha256: str) -> None:
@@ -118,7 +123,8 @@ async def test_two_that_changed_places_are_named_and_not_given_out(kept: Kept) -
 async def test_what_does_not_open_is_named(kept: Kept, change: str) -> None:
     await kept.forced(f"{change} WHERE sha256 = '{kept.routes[0]}'")
     ((route, words),) = await kept.found()
-    assert route == kept.routes[0] and words.startswith("does not open, and no key of it was destroyed")
+    gone = "does not open: its key " if change == OF_NO_KEY else "does not open, and no key of it is gone"
+    assert route == kept.routes[0] and words.startswith(gone)
 
 
 async def test_one_that_was_deleted_is_named(kept: Kept) -> None:
@@ -126,16 +132,29 @@ async def test_one_that_was_deleted_is_named(kept: Kept) -> None:
     assert await kept.found() == {(kept.routes[1], "is gone")}
 
 
-async def test_a_key_that_was_destroyed_is_no_fault_of_its_own_file_and_no_excuse_for_another(kept: Kept) -> None:
+async def test_a_key_that_was_destroyed_is_a_fault_unless_two_persons_erased_it_and_no_excuse_for_another_file(
+    kept: Kept,
+) -> None:
     pool = kept.town.services["intake"].pool
     streams = {row[0]: row[1] for row in await pool.fetch("SELECT sha256, stream_id FROM record.file")}
     first, second = kept.routes
     await kept.forced(ERASE.format(stream=streams[first]), of_keys=True)
     with pytest.raises(NotFound):
         await kept.opens(first)
+    ((route, words),) = await kept.found()
+    assert route == first and "the record tells of no such erasure" in words
+    town, asked = kept.town, {"record": streams[first], "ground": "names_person", "grounds": "名字"}
+    await town.post("/intake/v1/words-erasures", asked, town.headers("clerk"))
+    path = f"/intake/v1/words-erasures/{streams[first]}"
+    await town.post(f"{path}/approval", {}, town.headers("group_leader"))
+
+    async def is_erased() -> bool:
+        return bool((await town.get(path, town.headers("clerk")))["state"] == "erased")
+
+    assert await eventually(is_erased, 30)
     assert await kept.found() == set()
     await kept.forced(
-        "UPDATE record.file f SET content = o.content FROM record.file o "
+        "UPDATE record.file f SET content = o.content, stream_id = o.stream_id FROM record.file o "
         f"WHERE f.sha256 = '{second}' AND o.sha256 = '{first}'"
     )
     ((route, words),) = await kept.found()

@@ -70,7 +70,7 @@ async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None
     superuser = await keys.superuser()
     await superuser.execute("DROP TABLE key CASCADE; DROP FUNCTION refuse_the_erased; DROP FUNCTION erase_subject")
     await superuser.execute("DROP FUNCTION streams_with_keys, sweep_keys, uncleared, note_cleared; DROP TABLE cleared")
-    await superuser.execute("DROP FUNCTION erased_keys, erase_keys")
+    await superuser.execute("DROP FUNCTION erased_keys, erase_keys, lost_keys")
     await superuser.execute(KEYS_DDL)
     await (await keys.store()).sealing_key("i-1", "office", "tip-1")
     await (await keys.pool("keys_custodian")).execute("SELECT erase_subject('i-1')")
