@@ -47,6 +47,8 @@ UNUSED = timedelta(days=1)
 """After which a key without a text is an orphan; a day more, and it is gone. Longer than any command is tried again."""
 AGAIN_AFTER = 10.0
 """Seconds, when the database was away."""
+CLEARS_EVERY = 2.0
+"""Seconds."""
 LEAST_DAYS = 7
 """A phone that was offline sends its commands again, and a person looks after the weekend."""
 
@@ -111,7 +113,7 @@ class Tidying:
         removed = {kind: await self._all(statement, kept) for kind, statement, kept in wanted}
         if self.keys is not None:
             removed["keys"] = await self.keys.sweep(UNUSED, self._known)
-            await self.keys.clear()  # where an erasure could not, because somebody read the whole table
+            await self.keys.clear()
         if any(removed.values()):
             log("tidying", service=self.service).info("removed", **removed)
         return removed
@@ -122,8 +124,7 @@ class Tidying:
         erasures = Erasures()
         for row in await self.pool.fetch(ERASURES, list(ERASED)):
             erasures.note(row["body"], self.service)
-        destroyed = sum([await self.keys.destroy(subject) for subject in erasures.subjects])
-        destroyed += await self.keys.destroy_keys(erasures.keys)
+        destroyed = await self.keys.destroy(*erasures.subjects) + await self.keys.destroy_keys(erasures.keys)
         if destroyed:
             log("tidying", service=self.service).warning("erased again", keys=destroyed)
         return destroyed
@@ -141,6 +142,15 @@ class Tidying:
             if done < self.batch:
                 return total
             await asyncio.sleep(self.pause)
+
+    async def clears(self) -> None:
+        """Until cancelled. What erasures destroy leaves the key store's files some seconds later; while somebody holds that up it
+        is tried ever more seldom, once a round at least."""
+        assert self.keys is not None
+        wait = CLEARS_EVERY
+        while True:
+            await asyncio.sleep(wait)
+            wait = CLEARS_EVERY if await self.keys.clear() else min(2 * wait, self.every)
 
     async def run(self) -> None:
         """Until cancelled. Erasures at once; the first round some minutes later, so that replicas do not come at once."""

@@ -236,6 +236,7 @@ class Service:
             wanted += [("timers", self.clockwork.run())]
             tidying = Tidying(self.name, self.pool, Retention.from_environment(), keys=self.custodian)
             wanted += [("tidying", tidying.run())]
+            wanted += [("clearing", tidying.clears())] if self.custodian is not None else []
         if "jobs" in self.only and self.deliveries is not None:
             wanted += [("jobs", self.deliveries.run(self._stopping))]
         if "checkpoint" in self.only:

@@ -4,45 +4,56 @@ An approved erasure is due at once, and is done where the custodian's keys are. 
 which the tip was read, and closes what was asked for and not decided; one of a record's words, what was written to ask for it.
 """
 
+import asyncio
+from datetime import timedelta
+
 from services.intake.disclosure import CloseDisclosure
 from services.intake.informant import EraseInformant
-from services.intake.read_models import disclosure_line
+from services.intake.read_models import disclosure_line, tip_handling
 from services.intake.read_models.tip_line import ERASURE
 from services.intake.read_models.words_line import WORDS_ERASURE
 from services.intake.wording import CATEGORY, EraseWords
 from services.intake.words import informant_of
+from shared import event_store
+from shared.contracts.envelope import read
 from shared.decider import Command
-from shared.identity.key_store import KeyStore
+from shared.identity.key_store import LEAVING, KeyStore
 from shared.opening import read_of
 from shared.sql import Tx
-from shared.timers import Due, Timers
+from shared.timers import Due, Timers, due_at
 
 TIMERS = Timers()
+HELD_BACK = timedelta(hours=1)
+"""After which an approved erasure looks again whether the informant is held still."""
 
 
 def custodians(keys: KeyStore) -> Timers:
     """Needs the custodian's keys. The keys go first, in a commit of their own; then the fact is recorded, in the transaction that
-    takes the work away. Killed in between, it is done again: there is nothing left to destroy, and the fact still comes."""
+    takes the work away. Killed in between, it is done again: there is nothing left to destroy, and the fact still comes. Of
+    a record, which goes on, it takes the keys that it retired when it was first done. The files of
+    the key store are cleared afterwards (retention.py): this transaction would keep what was destroyed."""
     timers = Timers()
 
     @timers.on(ERASURE)
     async def erase(due: Due, look: Tx) -> list[Command]:
         asked = await disclosure_line.of_tip(look, due.subject)
-        read = await read_of(look, [f"tip-{due.subject}", *(f"disclosure-{each}" for each in asked)])
-        for subject in ((await informant_of(look, due.subject)).informant, *read):
-            await keys.destroy(subject)
+        openings = await read_of(look, [f"tip-{due.subject}", *(f"disclosure-{each}" for each in asked)])
+        await keys.destroy((await informant_of(look, due.subject)).informant, *openings)
         closed = [
             CloseDisclosure(disclosure=d, erased=True) for d in await disclosure_line.undecided(look, due.subject)
         ]
-        return [EraseInformant(tip=due.subject, openings=tuple(read)), *closed]
+        return [EraseInformant(tip=due.subject, openings=tuple(openings)), *closed]
 
     @timers.on(WORDS_ERASURE)
     async def erase_words(due: Due, look: Tx) -> list[Command]:
         record, about = due.subject, f"{CATEGORY}-{due.subject}"
-        for subject in (record, about):
-            await keys.destroy(subject)
-        return [
-            EraseWords(record=record, keys=await keys.destroyed(record), own_keys=await keys.destroyed(about)),
-        ]
+        if await tip_handling.held(look, record):
+            await look.run(*due_at(WORDS_ERASURE, record, due.due_at + HELD_BACK))
+            return []
+        approval = read((await event_store.load(look, about))[-1].body)
+        retired = await keys.retire((record, about), str(approval.event_id))
+        await asyncio.sleep(LEAVING)
+        await keys.destroy_keys((*retired[record], *retired[about]))
+        return [EraseWords(record=record, keys=retired[record], own_keys=retired[about])]
 
     return timers

@@ -16,6 +16,7 @@ from shared.backup.missing import Known, Lack, lack
 from shared.backup.take import Dsn
 from shared.backup.verify import check_keys, verify
 from shared.identity.clearing import clear
+from shared.identity.key_schema import make_schema
 from shared.identity.wrapping import KeyWrapper
 from shared.lineage import NewLineage
 from shared.parts import Points, no_points
@@ -135,9 +136,10 @@ async def put_back(
 
 
 async def erase(dsn: str, erasures: Erasures) -> int:
-    """In a key store that lives on, as its owner; how many keys still had their bytes."""
+    """In a key store that lives on, as its owner, of whatever version; how many keys still had their bytes."""
     connection = await asyncpg.connect(dsn)
     try:
+        await make_schema(connection)
         erased = [await connection.fetchval(ERASE, subject) for subject in erasures.subjects]
         count: int = sum([*erased, await connection.fetchval(ERASE_KEYS, sorted(erasures.keys))])
         await clear(connection)

@@ -172,6 +172,43 @@ REVOKE ALL ON FUNCTION public.lost_keys(uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.lost_keys(uuid[]) TO keys_office;
 """
 
+# A sixth step. A stream that goes on is written in while its keys go: first they are retired, all at once and for one erasure, by
+# its name; they still open, and nothing more is sealed with them. What is cleared is told by the destruction itself, not by a
+# moment before or after it, so that a clock set back hides nothing.
+RETIRED_FIRST_DDL = """
+ALTER TABLE public.key ADD COLUMN erasure text, ADD COLUMN cleared timestamptz;
+COMMENT ON COLUMN public.key.erasure IS 'for which erasure it was retired';
+COMMENT ON COLUMN public.key.cleared IS 'the destruction after which the table was written anew: its destroyed_at';
+CREATE INDEX key_uncleared ON public.key (key_id) WHERE destroyed_at IS NOT NULL AND cleared IS DISTINCT FROM destroyed_at;
+DROP FUNCTION public.uncleared(), public.note_cleared(timestamptz);
+DROP TABLE public.cleared;
+DROP FUNCTION public.erased_keys(text);
+
+CREATE FUNCTION public.retire_keys(subjects text[], for_erasure text) RETURNS TABLE (subject text, key_id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.key k WHERE k.erasure = for_erasure) THEN
+        UPDATE public.key k
+        SET sealing = false, retired_at = coalesce(k.retired_at, clock_timestamp()), erasure = for_erasure
+        WHERE k.subject = ANY(subjects) AND k.wrapped IS NOT NULL;
+    END IF;
+    RETURN QUERY SELECT k.subject, k.key_id FROM public.key k WHERE k.erasure = for_erasure ORDER BY k.key_id;
+END
+$$;
+CREATE FUNCTION public.uncleared() RETURNS uuid[]
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT coalesce(array_agg(key_id), '{}') FROM public.key
+    WHERE destroyed_at IS NOT NULL AND cleared IS DISTINCT FROM destroyed_at
+$$;
+CREATE FUNCTION public.note_cleared(ids uuid[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    UPDATE public.key SET cleared = destroyed_at WHERE key_id = ANY(ids)
+$$;
+REVOKE ALL ON FUNCTION public.retire_keys(text[], text), public.uncleared(), public.note_cleared(uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.retire_keys(text[], text), public.uncleared(), public.note_cleared(uuid[])
+    TO keys_custodian;
+"""
+
 
 async def make_schema(connection: asyncpg.Connection) -> None:
     """Whatever step is missing; as keys_owner."""
@@ -185,3 +222,5 @@ async def make_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(ERASED_ONE_BY_ONE_DDL)
     if not await connection.fetchval("SELECT to_regproc('public.lost_keys') IS NOT NULL"):
         await connection.execute(LOST_DDL)
+    if not await connection.fetchval("SELECT to_regproc('public.retire_keys') IS NOT NULL"):
+        await connection.execute(RETIRED_FIRST_DDL)

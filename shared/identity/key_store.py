@@ -20,6 +20,7 @@ import asyncpg
 from shared.errors import NotReady, Refusal
 from shared.identity.clearing import clear
 from shared.identity.wrapping import KeyWrapper
+from shared.telemetry import log
 
 # One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
 FIND_OR_MAKE = """
@@ -43,9 +44,18 @@ SELECT key_id, subject, audience, wrapped FROM public.key
 WHERE key_id = ANY($1::uuid[]) AND audience = ANY($2::text[]) AND wrapped IS NOT NULL
 """
 
+STILL_SEALING = "SELECT sealing FROM public.key WHERE key_id = $1"
+# An erasure takes its subject's lock, so a few at a time; in one order, so that two do not wait for each other.
+ERASE = (
+    "SELECT coalesce(sum(public.erase_subject(s)), 0)::integer FROM (SELECT unnest($1::text[]) AS s ORDER BY 1) each"
+)
+ERASE_AT_ONCE = 500
+
 REMEMBERED = 20_000
 REMEMBERED_SECONDS = 900.0
 """A process that never hears of an erasure forgets the key all the same."""
+LEAVING = 3.0
+"""Seconds between retiring keys and destroying them: who was given one a moment before has stored its text by then."""
 
 
 class SubjectErased(Refusal):
@@ -123,7 +133,9 @@ class KeyStore:
         """
         if audience not in self.audiences:
             return await self._make_for_others(subject, audience, stream_id)
-        if known := self._sealing.get((subject, audience)):
+        known = self._sealing.get((subject, audience))
+        # A stream is written in while its keys go, so nobody seals for it from memory alone. Others get no key again.
+        if known and (subject != stream_id or await self._pool.fetchval(STILL_SEALING, UUID(known.key_id))):
             return known
         forgot = self._forgot
         key = await self._find_or_make(subject, audience, stream_id)
@@ -177,32 +189,45 @@ class KeyStore:
         opened = [_Opened(row["subject"], secret) for row, secret in zip(rows, secrets, strict=True)]
         return {str(row["key_id"]): each for row, each in zip(rows, opened, strict=True)}
 
-    async def destroy(self, subject: str) -> int:
-        """Erases: no text about `subject` can be read again. How many keys; only a custodian's role may.
+    async def retire(self, subjects: Sequence[str], erasure: str) -> dict[str, tuple[str, ...]]:
+        """Nothing more is sealed with the keys that these subjects have now; subject -> their ids. Only a custodian's role may.
+
+        They open still, and are to be destroyed LEAVING later. Done again for the same `erasure` it gives the same keys, and
+        takes none that was made since.
+        """
+        retired: dict[str, tuple[str, ...]] = dict.fromkeys(subjects, ())
+        for row in await self._pool.fetch("SELECT * FROM public.retire_keys($1, $2)", list(subjects), erasure):
+            retired[row["subject"]] = (*retired.get(row["subject"], ()), str(row["key_id"]))
+        return retired
+
+    async def destroy(self, *subjects: str) -> int:
+        """Erases: no text about these can be read again. How many keys; only a custodian's role may.
 
         The rows stay as tombstones without key bytes, so that a restored database can be told what to erase again.
         """
-        destroyed: int = await self._pool.fetchval("SELECT public.erase_subject($1)", subject)
-        self.forget(subject)
-        await self.clear()
+        destroyed = 0
+        for nth in range(0, len(subjects), ERASE_AT_ONCE):
+            destroyed += await self._pool.fetchval(ERASE, subjects[nth : nth + ERASE_AT_ONCE])
+        for subject in subjects:
+            self.forget(subject)
         return destroyed
-
-    async def destroyed(self, subject: str) -> tuple[str, ...]:
-        """Ids of the subject's keys that were destroyed, now or ever; only a custodian's role may ask."""
-        return tuple(map(str, await self._pool.fetchval("SELECT public.erased_keys($1)", subject)))
 
     async def destroy_keys(self, key_ids: Iterable[str]) -> int:
         """Destroys these keys and no others of their subjects. How many still had their bytes; only a custodian's role may."""
         ids = [uuid for key_id in key_ids if (uuid := _uuid(key_id))]
         destroyed: int = await self._pool.fetchval("SELECT public.erase_keys($1)", ids)
         self.forget()
-        await self.clear()
         return destroyed
 
     async def clear(self) -> bool:
-        """Destroyed keys leave the table's file, too; False when it has to be tried again. Only a custodian's role may."""
-        async with self._pool.acquire() as connection:
-            return await clear(connection)
+        """Destroyed keys leave the table's file, too; False when it has to be tried again, the log says why: the erasure stands.
+        Only a custodian's role may; in no transaction of any database (clearing.py), so Tidying.clears does it."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await clear(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log("keys").warning("not cleared yet", reason=type(error).__name__)
+            return False
 
     def forget(self, subject: str | None = None) -> None:
         """Drops what this process remembers: of one subject, or everything."""

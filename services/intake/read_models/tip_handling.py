@@ -88,7 +88,10 @@ async def copied_from(tx: Tx, record: str) -> list[str]:
 
 
 async def held(tx: Tx, record: str) -> bool:
-    """Whether the record, a tip's stream or a hazard's, is of a tip whose informant is kept for a proceeding."""
+    """Whether the record, a tip's stream or a hazard's, or a request to erase its words, is of a tip whose informant is kept for
+    a proceeding."""
+    while record.startswith("words-"):
+        record = record.removeprefix("words-")
     return bool(await tx.value(HELD, {"record": record}))
 
 

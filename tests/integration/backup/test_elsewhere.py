@@ -199,6 +199,6 @@ async def test_one_service_restored_alone_is_told_by_those_that_live_on(grown: G
         restored = await put_back(found, dsns.__getitem__, services=["intake"], with_keys=False)
         assert list(restored.lineages) == ["intake"] and (restored.keys, restored.erased_again) == (0, 1)
     assert await pool.fetchval(WORKS, grown.erased) == 0
-    assert await pool.fetchval("SELECT public.uncleared()") is None
+    assert await pool.fetchval("SELECT public.uncleared()") == []
     await pool.close()
     assert (grown.old / KEYS).exists()

@@ -133,8 +133,9 @@ async def words_erased(lost: BackedUp) -> str:
     """The id of the key that the record goes on with. Destroyed, said and gone on, as intake and cases do it."""
     pool = await asyncpg.create_pool(lost.dsn("keys"), min_size=1, max_size=1)
     custodian = KeyStore(pool, WRAPPER, "intake", frozenset({"custodian"}))
+    retired = await custodian.retire([RECORD], "an erasure")
     await custodian.destroy(RECORD)
-    await lost.says("intake", f"words-{RECORD}", WordsErased(subject=RECORD, keys=await custodian.destroyed(RECORD)))
+    await lost.says("intake", f"words-{RECORD}", WordsErased(subject=RECORD, keys=retired[RECORD]))
     await pool.close()
     cases = lost.town.services["cases"].sealer.keys
     cases.forget(RECORD)

@@ -5,11 +5,14 @@ import asyncio
 import asyncpg
 import pytest
 
+from shared.backup.erasures import Erasures
+from shared.backup.restore import erase
 from shared.identity.key_schema import KEYS_DDL, make_schema
 from shared.identity.key_store import SubjectErased
 from shared.identity.wrapping import WrongMasterKey
 from shared.retention import Tidying
 from tests.integration.identity.conftest import Keys
+from tests.integration.identity.test_key_store import queries
 from tests.integration.identity.test_sealing import place as place
 from tests.support.kernel import OpenSite, Place, a_cause
 
@@ -69,8 +72,8 @@ async def test_an_uncommitted_key_holds_the_erasure_up_until_it_is_seen(keys: Ke
 async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None:
     superuser = await keys.superuser()
     await superuser.execute("DROP TABLE key CASCADE; DROP FUNCTION refuse_the_erased; DROP FUNCTION erase_subject")
-    await superuser.execute("DROP FUNCTION streams_with_keys, sweep_keys, uncleared, note_cleared; DROP TABLE cleared")
-    await superuser.execute("DROP FUNCTION erased_keys, erase_keys, lost_keys")
+    await superuser.execute("DROP FUNCTION streams_with_keys, sweep_keys, uncleared, note_cleared")
+    await superuser.execute("DROP FUNCTION erase_keys, lost_keys, retire_keys")
     await superuser.execute(KEYS_DDL)
     await (await keys.store()).sealing_key("i-1", "office", "tip-1")
     await (await keys.pool("keys_custodian")).execute("SELECT erase_subject('i-1')")
@@ -82,26 +85,55 @@ async def test_a_database_of_the_first_version_gets_the_rule(keys: Keys) -> None
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await (await keys.pool()).execute("SELECT erase_subject('i-1')")
     custodian = await keys.store("keys_custodian")
-    assert await custodian.destroyed("i-1") and not await custodian.destroyed("i-2")
+    assert await custodian.retire(["i-1"], "e") == {"i-1": ()} and await custodian.clear()
 
 
-async def test_of_a_stream_that_goes_on_the_keys_of_before_are_known_by_name_and_destroyed_again_alone(
-    keys: Keys,
-) -> None:
+async def test_an_erasure_of_a_stream_that_goes_on_takes_what_it_retired_and_again_no_more(keys: Keys) -> None:
+    office, custodian = await keys.store(), await keys.store("keys_custodian")
+    old = await office.sealing_key("tip-1", "office", "tip-1")
+    for_custodian = await office.sealing_key("tip-1", "custodian", "tip-1")
+    wanted = {"tip-1": tuple(sorted((old.key_id, for_custodian.key_id))), "words-tip-1": ()}
+    assert await custodian.retire(["tip-1", "words-tip-1"], "first") == wanted
+    new = await office.sealing_key("tip-1", "office", "tip-1")
+    assert await custodian.retire(["tip-1", "words-tip-1"], "first") == wanted, "killed and done again"
+    assert await custodian.destroy_keys(wanted["tip-1"]) == 2
+    assert await custodian.retire(["tip-1", "words-tip-1"], "first") == wanted, "killed later, and done again"
+    assert await office.sealing_key("tip-1", "office", "tip-1") == new
+    assert await custodian.retire(["tip-1"], "second") == {"tip-1": (new.key_id,)}
+    for store in (await keys.store(), await keys.store("keys_police")):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await store.retire(["tip-1"], "third")
+
+
+async def test_hundreds_of_erased_are_erased_again_in_a_few_statements(keys: Keys) -> None:
+    custodian = await keys.store("keys_custodian")
+    seen = await queries(custodian)
+    assert await custodian.destroy(*(f"i-{nth}" for nth in range(900))) == 0
+    assert len([query for query in seen if "erase_subject" in query]) == 2
+
+
+async def test_of_a_stream_that_goes_on_the_keys_of_before_are_destroyed_again_alone(keys: Keys) -> None:
     office, custodian = await keys.store(), await keys.store("keys_custodian")
     old = await office.sealing_key("tip-1", "office", "tip-1")
     other = await office.sealing_key("tip-2", "office", "tip-2")
-    assert await custodian.destroyed("tip-1") == ()
     await custodian.destroy("tip-1")
-    office.forget()
     new = await office.sealing_key("tip-1", "office", "tip-1")
-    assert await custodian.destroyed("tip-1") == (old.key_id,) and await custodian.destroyed("tip-2") == ()
     put_back = "UPDATE key SET wrapped = 'x', destroyed_at = NULL WHERE key_id = $1::uuid"
     await (await keys.superuser()).execute(put_back, old.key_id)
     assert await custodian.destroy_keys((old.key_id, "no uuid")) == 1
     assert await custodian.destroy_keys((old.key_id,)) == 0
     left = await (await keys.store()).opening_keys([old.key_id, new.key_id, other.key_id])
     assert left == {new.key_id: new.secret, other.key_id: other.secret}
+
+
+async def test_a_key_store_of_an_earlier_version_that_lives_on_is_told_of_the_erasures(keys: Keys) -> None:
+    old = await (await keys.store()).sealing_key("tip-1", "office", "tip-1")
+    superuser = await keys.superuser()
+    await superuser.execute("DROP FUNCTION erase_keys, retire_keys, uncleared, note_cleared")
+    await superuser.execute("ALTER TABLE key DROP COLUMN cleared, DROP COLUMN erasure")
+    await superuser.execute(f'ALTER DATABASE "{keys.database}" OWNER TO keys_owner')  # as the first one is
+    assert await erase(keys.templates.dsn(keys.database, "keys_owner"), Erasures(keys={old.key_id})) == 1
+    assert await (await keys.store()).opening_keys([old.key_id]) == {}
 
 
 async def test_the_rule_is_the_databases_own(keys: Keys) -> None:

@@ -94,7 +94,7 @@ DESTROYING = [
     "SELECT erase_subject('i-1')",
     "SELECT streams_with_keys('intake', interval '0')",
     "SELECT sweep_keys('intake', ARRAY['tip-1'], interval '0')",
-    "SELECT erased_keys('i-1')",
+    "SELECT retire_keys('{i-1}', 'e')",
     "SELECT erase_keys('{}')",
 ]
 

@@ -55,10 +55,24 @@ async def test_the_key_is_committed_before_it_is_given(keys: Keys) -> None:
 
 async def test_a_remembered_key_asks_nothing(keys: Keys) -> None:
     store = await keys.store()
+    key = await store.sealing_key("i-1", "office", "tip-1")
+    seen = await queries(store)
+    assert await store.sealing_key("i-1", "office", "tip-1") == key
+    assert await store.opening_keys([key.key_id]) == {key.key_id: key.secret}
+    assert asked(seen) == 0
+
+
+async def test_that_of_a_stream_asks_whether_it_was_retired_and_opens_without(keys: Keys) -> None:
+    store, custodian = await keys.store(), await keys.store("keys_custodian")
     key = await store.sealing_key("tip-1", "office", "tip-1")
     seen = await queries(store)
     assert await store.sealing_key("tip-1", "office", "tip-1") == key
-    assert await store.opening_keys([key.key_id]) == {key.key_id: key.secret}
+    assert asked(seen) == 1
+    await custodian.retire(["tip-1"], "an erasure")
+    new = await store.sealing_key("tip-1", "office", "tip-1")
+    assert new.key_id != key.key_id and await store.sealing_key("tip-1", "office", "tip-1") == new
+    seen.clear()
+    assert await store.opening_keys([key.key_id]) == {key.key_id: key.secret}, "until it is destroyed"
     assert asked(seen) == 0
 
 

@@ -21,11 +21,9 @@ from shared.settings import SERVICES
 from shared.sql import Tx
 from shared.transparency.checking import check_inclusion
 from tests.integration.intake.informants import CUSTODIAN, DEPUTY, LEADER, POLICE, TIPS, done, named_tip, send
-from tests.integration.intake.test_erasure import custodians_door
 from tests.integration.intake.test_informant_pages import get
 from tests.integration.intake.test_patrols import GPX
 from tests.integration.intake.test_patrols import record as record_of
-from tests.support.crash import dies, kill_at
 from tests.support.services import Ground, Town, a_service
 from tests.support.town import eventually
 
@@ -77,9 +75,12 @@ PUT_BACK = "UPDATE public.key SET wrapped = $2, destroyed_at = NULL WHERE key_id
 @pytest.fixture
 async def keys(ground: Ground, own_town: Town) -> AsyncIterator[Any]:
     """The key store of `own_town`, as nobody but a superuser sees it."""
-    database = intake(own_town).settings.keys_dsn.rsplit("/", 1)[1]
-    async with ground.templates._superuser(database) as connection:
+    async with keys_of(ground, own_town) as connection:
         yield connection
+
+
+def keys_of(ground: Ground, town: Town) -> Any:
+    return ground.templates._superuser(intake(town).settings.keys_dsn.rsplit("/", 1)[1])
 
 
 async def facts_of(town: Town, stream: str) -> list[Any]:
@@ -364,40 +365,3 @@ async def test_what_was_erased_is_in_no_copy_of_a_moment_before_it(own_town: Tow
         return await summary_then() is None
 
     assert await eventually(none_then, 30)
-
-
-# ------------------------------------------------------------------------------------------------ killed in between
-
-
-@pytest.fixture
-async def office(ground: Ground) -> AsyncIterator[Town]:
-    """The office's process: it has no custodian's keys."""
-    async with a_service(ground, "intake", keys_custodian_dsn=None) as made:
-        yield made
-
-
-async def test_killed_at_any_point_it_is_done_once_and_never_said_too_early(ground: Ground, office: Town) -> None:
-    record = f"tip-{await screened_tip(office)}"
-    await approved(office, record)
-    stream = f"words-{record}"
-    before, after = "timer: before the commit", "timer: after the commit"
-    for point, events in ((before, 0), (before, 0), (after, 2)):
-        async with custodians_door(ground, office) as door:
-            door.clockwork.points = kill_at(point)
-            await dies(door.clockwork)
-            assert door.custodians_pool is not None
-            left = "SELECT count(*) FROM key WHERE subject = ANY($1) AND wrapped IS NOT NULL"
-            assert await door.custodians_pool.fetchval(left, [record, stream]) == 0
-            said = [fact for fact in await facts_of(office, stream) if fact.type == "intake.words.erased.v1"]
-            assert len(said) == events
-    assert len(said[0].event.keys) == 1, "named although they had been destroyed by the one that was killed"
-    async with custodians_door(ground, office) as door:
-        assert not await door.clockwork.once(), "nothing is left to do"
-
-
-async def test_an_approval_sent_again_and_one_too_late_change_nothing(office: Town) -> None:
-    record = f"tip-{await screened_tip(office)}"
-    await approved(office, record)
-    assert (await send(office, f"{WORDS_ERASURES}/{record}/approval", DEPUTY)).is_success
-    late = await send(office, f"{WORDS_ERASURES}/{record}/refusal", DEPUTY, {"reason": "反悔"})
-    assert (late.status_code, late.json()["rule"]) == (409, "WordsBeingErased")
