@@ -25,8 +25,8 @@ from shared.transparency.policy import Policy
 from shared.transparency.tiles import WIDTH
 
 AT_ONCE = 1000
-SLACK = timedelta(seconds=10)
-"""How far the clocks of a town's machines and of its witnesses may differ."""
+SLACK = timedelta(minutes=5)
+"""How far the clocks of a town's machines and of its witnesses may differ, or one may be set right, without a doubt."""
 
 ROWS = """
 SELECT l.position, l.event_id, l.leaf AS said, l.sequenced_at, e.stream_id, e.version, e.type, e.recorded_at, e.leaf, e.body
