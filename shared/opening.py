@@ -93,14 +93,20 @@ class Made:
     made: bool = False
 
 
+def must_be_a_reason(written: str) -> str:
+    """Without white space around it. Raises OpeningNeedsReason."""
+    reason = written.strip()
+    if not LEAST_REASON <= len(reason) <= MOST_REASON:
+        raise OpeningNeedsReason()
+    return reason
+
+
 def opening_of(fact: type[Opening]) -> Decider[Made]:
     """The decider for the openings that a service publishes as `fact`."""
 
     def decide(command: MakeOpening, state: Made, _: Any) -> Sequence[Opening]:
         """Raises OpeningNeedsReason, StreamExists."""
-        reason = command.reason.strip()
-        if not LEAST_REASON <= len(reason) <= MOST_REASON:
-            raise OpeningNeedsReason()
+        reason = must_be_a_reason(command.reason)
         if state.made:
             raise StreamExists(stream=command.stream_id)
         made = fact(

@@ -25,7 +25,7 @@ from shared.errors import NotFound, NotReady
 from shared.evidence import Evidence
 from shared.files import Files
 from shared.ids import fresh
-from shared.opening import record_opening
+from shared.opening import must_be_a_reason, near_informant, record_opening
 from shared.proving import inclusion_proof
 from shared.sql import Tx
 from shared.transparency import heads as tree_of_heads
@@ -164,6 +164,16 @@ async def belonging(
         if allowed:
             found[name] = list(dict.fromkeys([*found.get(name, ()), *allowed]))
     return found
+
+
+def orders(found: Mapping[str, Sequence[str]], who: Actor, reason: str) -> dict[str, Order]:
+    """One order for all that `belonging` found: the order of each service. Where the reason may name an informant, only those
+    orders say it whose keys go with the informant; the others say where it stands. Raises OpeningNeedsReason."""
+    must_be_a_reason(reason)
+    order = Order(who, reason, tuple(found))
+    near = [name for name, streams in found.items() if near_informant(streams)]
+    told = f"理由见 {', '.join(near)} 的调阅记录 the reason stands in the order there"
+    return {name: order if name in near or not near else replace(order, reason=told) for name in found}
 
 
 async def section(source: Source, streams: Sequence[str], order: Order, patience: float = PATIENCE) -> Section:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shared.audit.pack import MOST_RECORDS, Order, belonging, section
+from shared.audit.pack import MOST_RECORDS, belonging, orders, section
 from shared.audit.packing import laid_out, source_of
 from shared.cli.audit_export import data_option
 from shared.cli.people import acting
@@ -51,8 +51,8 @@ async def _pack(
         who = await acting(services[asked].pool, person, ORDERING)
         sources = {name: source_of(service) for name, service in services.items()}
         found = await belonging(sources, asked, streams, who)
-        order = Order(who, reason, tuple(found))
-        sections = await asyncio.gather(*(section(sources[name], found[name], order, wait) for name in found))
+        order = orders(found, who, reason)
+        sections = await asyncio.gather(*(section(sources[name], found[name], order[name], wait) for name in found))
         pack = await laid_out(sections, [services[name] for name in found])
     written = file.with_name(file.name + ".part")
     written.touch(mode=0o600, exist_ok=False)

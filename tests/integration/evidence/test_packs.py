@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.audit.pack import Order, belonging, section
+from shared.audit.pack import belonging, orders, section
 from shared.audit.pack_files import files_of
 from shared.audit.packing import laid_out, source_of
 from shared.contracts.envelope import read
@@ -86,6 +86,18 @@ async def test_words_that_were_altered_in_the_timeline_are_named(story: Told, ha
             assert code == 1 and "timeline.html is not the one that the service signed" in said, said
 
 
+async def test_the_reason_for_a_tip_stands_in_no_order_but_that_of_the_tip(story: Told) -> None:
+    why = f"核对{NAME}反映的情况。"
+    files = unpacked(await of_all_services(story, why))
+    assert not [name for name, content in files.items() if NAME.encode() in content]
+    told = {}
+    for service in ("cases", "intake", "notify"):
+        lines = (await story.town.get(f"/{service}/v1/openings", story.who("group_leader")))["items"]
+        told[service] = next(line["reason"] for line in lines if line["kind"] == "evidence_pack")
+    assert told["intake"] == why
+    assert told["cases"] == told["notify"] == "理由见 intake 的调阅记录 the reason stands in the order there"
+
+
 async def test_a_pack_of_several_services_names_a_part_that_was_left_out_or_exchanged(
     story: Told, tmp_path: Path
 ) -> None:
@@ -104,8 +116,8 @@ async def of_all_services(story: Told, reason: str) -> bytes:
     services, who = story.town.services, Actor("p-auditor-1", "auditor", "leading_group")
     sources = {name: source_of(service) for name, service in services.items()}
     found = await belonging(sources, "cases", [f"hazard-{story.hazard}"], who)
-    order = Order(who, reason, tuple(found))
-    sections = [await section(sources[name], found[name], order) for name in found]
+    order = orders(found, who, reason)
+    sections = [await section(sources[name], found[name], order[name]) for name in found]
     return b"".join((await laid_out(sections, [services[name] for name in found])).chunks())
 
 
