@@ -117,6 +117,20 @@ async def test_only_the_custodian_destroys(keys: Keys, role: str, statement: str
     await (await keys.pool("keys_custodian")).execute(statement)
 
 
+async def test_the_office_learns_which_keys_are_gone_and_nothing_else_of_them(keys: Keys) -> None:
+    await filled(keys)
+    superuser = await keys.superuser()
+    ids = {row["audience"]: row["key_id"] for row in await superuser.fetch("SELECT audience, key_id FROM key")}
+    office, never = await keys.pool(), uuid4()
+    assert await office.fetchval("SELECT lost_keys($1)", [*ids.values(), never]) == [never]
+    await superuser.execute(
+        "UPDATE key SET wrapped = NULL, sealing = false, destroyed_at = now() WHERE audience = 'custodian'"
+    )
+    assert await office.fetchval("SELECT lost_keys($1)", [*ids.values()]) == [ids["custodian"]]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await (await keys.pool("keys_police")).fetchval("SELECT lost_keys('{}')")
+
+
 async def test_a_service_role_does_not_reach_the_keys(keys: Keys) -> None:
     """In the database that prepare_server made, not in a copy."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
