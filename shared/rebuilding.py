@@ -8,37 +8,43 @@ It cannot be a timer's command: the swap waits for all that appends, and a timer
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
-from shared.app import AGAIN, LOST
+from shared.app import LOST
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
 from shared.errors import MinewatchError
 from shared.read_model import ReadModel, Write
-from shared.telemetry import log
+from shared.telemetry import log, why
 from shared.timers import due_at
 
 WORK = "rebuilding"
 """The deadline; its subject is the record whose keys are gone."""
-AGAIN_AFTER = 10.0
-"""Seconds, when a rebuild could not be made: another one is under way, or the database or a key is away."""
+AGAIN_AFTER, AT_MOST = 10.0, 600.0
+"""Seconds, when a rebuild could not be made: another is under way, or the database or a key is away. Twice as long each time."""
+TOLD_AFTER = 3
+"""Tries in a row, after which the deadlines say that they failed, and with what."""
 
 WAITING = "SELECT subject, due_at FROM work.due WHERE timer = 'rebuilding'"
 OURS = "SELECT EXISTS (SELECT FROM record.event WHERE stream_id = ANY($1::text[]))"
+FAILED = "UPDATE work.due SET failed = $1 WHERE timer = 'rebuilding'"
 DONE = "DELETE FROM work.due WHERE timer = 'rebuilding' AND subject = $1 AND due_at = $2"
 
 
-def _project(e: Recorded[Any]) -> Iterator[Write]:
-    yield due_at(WORK, e.event.subject, e.recorded_at)
+def rebuilt_after(fact: type[Event], unless: str | None = None) -> ReadModel:
+    """Has no table: sets the deadline. `fact` names a `subject` whose keys are gone; `unless`: how ids of own records begin whose
+    texts no read model takes."""
 
+    def project(e: Recorded[Any]) -> Iterator[Write]:
+        if unless is None or not e.event.subject.startswith(unless):
+            yield due_at(WORK, e.event.subject, e.recorded_at)
 
-def rebuilt_after(fact: type[Event]) -> ReadModel:
-    """Has no table: sets the deadline. `fact` names a `subject` whose keys are gone."""
-    return ReadModel(WORK, tables=(), events=(fact,), project=_project)
+    return ReadModel(WORK, tables=(), events=(fact,), project=project)
 
 
 @dataclass
@@ -46,6 +52,7 @@ class Rebuilding:
     """`forget` drops what this process remembers of a subject's keys.
 
     What waits goes away when the rebuild stands: killed before, it is done again. Of two processes at it one waits for the other.
+    One that goes on failing is tried ever more seldom, and shows among the deadlines that failed. In seconds: `poll`, `again`.
     """
 
     service: str
@@ -53,6 +60,7 @@ class Rebuilding:
     forget: Callable[[str], None]
     rebuild: Callable[[], Awaitable[None]]
     poll: float = 1.0
+    again: float = AGAIN_AFTER
 
     async def once(self) -> bool:
         """Whether something waited. Raises what a rebuild raises."""
@@ -69,10 +77,22 @@ class Rebuilding:
 
     async def run(self) -> None:
         """Until cancelled."""
+        failures = 0
         while True:
             try:
                 await self.once()
+                failures = 0
                 await asyncio.sleep(self.poll)
-            except (MinewatchError, *AGAIN, *LOST, asyncpg.PostgresError) as error:
-                log(WORK, service=self.service).warning("again", error=type(error).__name__)
-                await asyncio.sleep(AGAIN_AFTER)
+            except (MinewatchError, *LOST, asyncpg.PostgresError) as error:
+                await asyncio.sleep(await self._failed(error, failures))
+                failures += 1
+
+    async def _failed(self, error: Exception, before: int) -> float:
+        """Seconds to wait."""
+        pause = min(self.again * 2.0 ** min(before, 10), AT_MOST)
+        reason = f"{type(error).__name__}: {why(error)}"
+        log(WORK, service=self.service).warning("again", reason=reason, after=pause)
+        if before + 1 >= TOLD_AFTER:
+            with contextlib.suppress(asyncpg.PostgresError, *LOST):
+                await self.pool.execute(FAILED, reason)
+        return pause

@@ -30,6 +30,8 @@ from shared.plan.terms import Terms
 
 WordsGround = Literal["names_informant", "names_person", "court_order"]
 CATEGORY = "words"
+LONGEST = 128
+"""Characters of an id (shared/contracts/event.py). The stream beside the record has one, too."""
 WORDED = frozenset(
     type_.split(".")[1]
     for type_, event in CONTRACTS.types.items()
@@ -121,7 +123,7 @@ def decide(command: WordsCommand, state: Wording, terms: Terms) -> list[Event]:
 
 def _request(command: RequestWordsErased, state: Wording, who: str) -> list[Event]:
     kind, _, rest = command.record.partition("-")
-    if kind not in WORDED or not rest or not command.known:
+    if kind not in WORDED or not rest or not command.known or len(command.stream_id) > LONGEST:
         raise RecordHasNoWords(record=command.record)
     grounds = grounds_of(command.grounds)
     if state.asked_by is not None:

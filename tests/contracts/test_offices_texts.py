@@ -1,6 +1,7 @@
 """Which read models hold a text that is sealed by its own stream. When such texts are erased, these have to be built anew."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -79,3 +80,11 @@ def test_every_service_hears_of_it_and_builds_them_anew(service: str) -> None:
 @pytest.mark.parametrize("type_", ["intake.words.erasure_requested.v1", "intake.words.erasure_refused.v1"])
 def test_what_is_written_about_an_erasure_is_in_none(type_: str) -> None:
     assert [m.name for m in CARDS["intake"].models() if takes(m, type_)] == []
+
+
+@pytest.mark.parametrize("subject, built", [("tip-1", 1), ("hazard-1", 1), ("words-tip-1", 0)])
+def test_and_so_nothing_is_built_anew_for_it(subject: str, built: int) -> None:
+    """Or each erasure, in whatever service, would build intake's read models anew."""
+    (model,) = [m for m in CARDS["intake"].models() if m.name == "rebuilding"]
+    erased = replace(opened(WordsErased.type, ""), event=WordsErased(subject=subject, keys=()))
+    assert len(list(model.project(erased))) == built

@@ -114,6 +114,13 @@ def test_a_record_in_which_no_word_of_the_office_can_stand_is_refused(record: st
     given(WORDING).when(changed(ASK, record=record), CLERK).refused(RecordHasNoWords)
 
 
+def test_a_record_whose_request_would_have_too_long_an_id_is_refused() -> None:
+    longest = f"site-{117 * 'x'}"
+    given(WORDING).when(changed(ASK, record=longest), CLERK).then(changed(ASKED, record=longest))
+    assert WordsErased(subject=f"words-{longest}", keys=())
+    given(WORDING).when(changed(ASK, record=f"{longest}x"), CLERK).refused(RecordHasNoWords)
+
+
 def test_a_record_that_is_not_there_is_refused() -> None:
     given(WORDING).when(changed(ASK, known=False), CLERK).refused(RecordHasNoWords)
 
