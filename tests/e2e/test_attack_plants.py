@@ -5,12 +5,14 @@ town, and leave it as it was; that they are found while every check is there is 
 """
 
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, redirect_stdout
 from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -61,10 +63,10 @@ def test_a_check_that_is_not_where_it_was_is_noticed() -> None:
         pass
 
 
-async def in_this_process(_: object, *words: str) -> Said:
+async def in_this_process(environment: dict[str, str], *words: str) -> Said:
     """`minewatch audit verify --live …`, where the check is taken out."""
     asked = verify.make_context("verify", [*words[2:]]).params
-    with redirect_stdout(StringIO()) as said:
+    with patch.dict(os.environ, environment), redirect_stdout(StringIO()) as said:
         code = await verify_town(asked["policy"], asked["known"], asked["services"], asked["data"])
     return Said(said.getvalue(), code)
 

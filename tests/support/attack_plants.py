@@ -120,7 +120,7 @@ CHECKS = {
     "the command says of what nothing was kept": Check(COMMAND, "unseen.append(name)", "pass"),
 }  # fmt: skip
 
-NO_ATTACKS = {"test_the_untouched_copy_passes"}
+NO_ATTACKS = {"test_the_untouched_copy_passes", "test_the_untouched_copy_is_told_to_agree"}
 
 PLANTS: dict[str, tuple[str, ...]] = {
     # test_attacks_log.py
@@ -187,6 +187,10 @@ PLANTS: dict[str, tuple[str, ...]] = {
     "test_a_stream_that_was_made_anew[with_one_more]": ("the log has the message",),
     "test_a_stream_that_was_deleted": ("the stream is there",),
     # test_attacks_told.py
+    **{
+        f"test_each_kind_of_attack_is_told[{kind}]": ("doubts decide how the command ends",)
+        for kind in ("altered", "dropped", "inserted", "swapped", "truncated", "recomputed", "restored", "edited")
+    },
     "test_the_command_says_so_and_leaves_with_one": ("doubts decide how the command ends",),
     "test_a_kept_checkpoint_of_a_service_that_is_not_verified_is_a_doubt": (
         "the command uses all that was kept",
