@@ -113,6 +113,9 @@ async def _sweep(admin: asyncpg.Connection) -> list[str]:
 
 
 async def _dropped(admin: asyncpg.Connection, name: str) -> None:
-    """Connections that are just ending are ended. What cannot be dropped now, a sweep will drop."""
-    with contextlib.suppress(asyncpg.PostgresError, *LOST):
-        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    """Connections that are just ending are ended, which may take some longer than Postgres waits for them. What cannot be dropped
+    now, a sweep will drop."""
+    for _ in range(3):
+        with contextlib.suppress(asyncpg.PostgresError, *LOST):
+            await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            return

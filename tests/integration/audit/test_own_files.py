@@ -52,12 +52,22 @@ class Kept:
         service.sealer.keys.forget()
 
     async def as_before(self, sha256: str, content: bytes) -> str:
-        """What puts `content` there as 0.1 would have kept it: key id, nonce, ciphertext, and no commitment."""
-        service = self.town.services["intake"]
-        stream = await service.pool.fetchval("SELECT stream_id FROM record.file WHERE sha256 = $1", sha256)
+        """What puts `content` there as 0.1 would have kept it: of the patrol's own stream; key id, nonce, ciphertext, and no
+        commitment."""
+        service, stream = self.town.services["intake"], await self.patrol(sha256)
         key = await service.sealer.keys.sealing_key(stream, "office", stream)
         old = key.key_id.encode() + bytes(12) + AESGCM(key.secret).encrypt(bytes(12), content, stream.encode())
-        return f"UPDATE record.file SET content = '\\x{old.hex()}' WHERE sha256 = '{sha256}'"
+        return f"UPDATE record.file SET content = '\\x{old.hex()}', stream_id = '{stream}' WHERE sha256 = '{sha256}'"
+
+    async def patrol(self, sha256: str) -> str:
+        """The stream of the patrol that names it."""
+        rows = await self.town.services["intake"].pool.fetch("SELECT stream_id, body FROM record.event")
+        return next(str(row["stream_id"]) for row in rows if sha256 in kept_for(row["body"]))
+
+    async def plain(self, sha256: str) -> bytes:
+        service = self.town.services["intake"]
+        async with service.pool.acquire() as connection:
+            return (await Files(service.sealer).get(Tx(connection), sha256))[1]
 
     async def found(self) -> set[tuple[str, str]]:
         """(which file, in what words)."""
@@ -132,26 +142,33 @@ async def test_one_that_was_deleted_is_named(kept: Kept) -> None:
     assert await kept.found() == {(kept.routes[1], "is gone")}
 
 
-async def test_a_key_that_was_destroyed_is_a_fault_unless_two_persons_erased_it_and_no_excuse_for_another_file(
-    kept: Kept,
-) -> None:
-    pool = kept.town.services["intake"].pool
-    streams = {row[0]: row[1] for row in await pool.fetch("SELECT sha256, stream_id FROM record.file")}
-    first, second = kept.routes
-    await kept.forced(ERASE.format(stream=streams[first]), of_keys=True)
+async def test_a_key_that_was_destroyed_by_hand_is_a_fault(kept: Kept) -> None:
+    route = kept.routes[0]
+    stream = await kept.town.services["intake"].pool.fetchval(
+        "SELECT stream_id FROM record.file WHERE sha256 = $1", route
+    )
+    await kept.forced(ERASE.format(stream=stream), of_keys=True)
     with pytest.raises(NotFound):
-        await kept.opens(first)
-    ((route, words),) = await kept.found()
-    assert route == first and "the record tells of no such erasure" in words
-    town, asked = kept.town, {"record": streams[first], "ground": "names_person", "grounds": "名字"}
-    await town.post("/intake/v1/words-erasures", asked, town.headers("clerk"))
-    path = f"/intake/v1/words-erasures/{streams[first]}"
-    await town.post(f"{path}/approval", {}, town.headers("group_leader"))
+        await kept.opens(route)
+    ((which, words),) = await kept.found()
+    assert which == route and "the record tells of no such erasure" in words
+
+
+async def test_one_that_two_persons_erased_is_no_fault_and_no_excuse_for_another_file(kept: Kept) -> None:
+    """Kept in its patrol's stream, as before 0.2, it went with the patrol's words."""
+    first, second = kept.routes
+    await kept.forced(await kept.as_before(first, await kept.plain(first)))
+    town, patrol = kept.town, await kept.patrol(first)
+    asked, path = {"record": patrol, "ground": "names_person", "grounds": "名字"}, "/intake/v1/words-erasures"
+    await town.post(path, asked, town.headers("clerk"))
+    await town.post(f"{path}/{patrol}/approval", {}, town.headers("group_leader"))
 
     async def is_erased() -> bool:
-        return bool((await town.get(path, town.headers("clerk")))["state"] == "erased")
+        return bool((await town.get(f"{path}/{patrol}", town.headers("clerk")))["state"] == "erased")
 
     assert await eventually(is_erased, 30)
+    with pytest.raises(NotFound):
+        await kept.opens(first)
     assert await kept.found() == set()
     await kept.forced(
         "UPDATE record.file f SET content = o.content, stream_id = o.stream_id FROM record.file o "
@@ -163,10 +180,8 @@ async def test_a_key_that_was_destroyed_is_a_fault_unless_two_persons_erased_it_
 
 async def test_files_of_before_go_on_opening_and_stand_in_for_nothing_else(kept: Kept) -> None:
     """Whoever has the key can seal anything the way it was done before 0.2; the event still names the bytes."""
-    service = kept.town.services["intake"]
     first, second = kept.routes
-    async with service.pool.acquire() as connection:
-        plain = [(await Files(service.sealer).get(Tx(connection), sha256))[1] for sha256 in kept.routes]
+    plain = [await kept.plain(sha256) for sha256 in kept.routes]
     await kept.forced(await kept.as_before(first, plain[0]))
     assert await kept.found() == set()
     await kept.opens(first)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from shared.database import migrate_keys
 from shared.identity.clearing import clear
@@ -133,14 +134,13 @@ async def test_the_table_is_written_anew_for_a_destroyed_key_only(keys: Keys) ->
     assert await superuser.fetchval(file) == second
 
 
-async def test_a_role_that_may_not_is_told_so_and_it_stays_to_be_done(
-    keys: Keys, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_role_that_may_not_is_told_so_and_it_stays_to_be_done(keys: Keys) -> None:
     superuser, kept = await some(keys)
     await superuser.execute("REVOKE MAINTAIN ON key FROM keys_custodian")
     custodian = await keys.store("keys_custodian")
-    assert await custodian.destroy("i-2") == 1 and not await custodian.clear()
-    assert "minewatch migrate" in capsys.readouterr().out
+    with capture_logs() as said:
+        assert await custodian.destroy("i-2") == 1 and not await custodian.clear()
+    assert "minewatch migrate" in str(said)
     assert await in_files(superuser, kept[2]) == 1
     await superuser.execute("GRANT MAINTAIN ON key TO keys_custodian")
     assert await erase(custodian, "i-2") == 0
