@@ -150,7 +150,9 @@ class Places:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Of folders that go while they are looked through, such as a dropped database's, what is still there."""
+    every = (Path(within, name) for within, _, names in os.walk(folder) for name in names)
+    return (path for path in every if path.is_file() and not path.is_symlink())
 
 
 def _parents() -> Iterator[tuple[int, int]]:
