@@ -24,7 +24,8 @@ HEARD_OF = "hazard"
 async def asked(at: Door, body: WordsErasureAsked) -> RequestWordsErased:
     """The command of a request that came in."""
     async with at.reading() as tx:
-        return RequestWordsErased(**dict(body), known=await _known(tx, body.record), held=await _held(tx, body.record))
+        held = await tip_handling.held(tx, body.record)
+        return RequestWordsErased(**dict(body), known=await _known(tx, body.record), held=held)
 
 
 async def _known(tx: Tx, record: str) -> bool:
@@ -40,13 +41,7 @@ async def _known(tx: Tx, record: str) -> bool:
 
 async def approval_of(at: Door, record: str) -> ApproveWordsErasure:
     async with at.reading() as tx:
-        return ApproveWordsErasure(record=record, held=await _held(tx, record))
-
-
-async def _held(tx: Tx, record: str) -> bool:
-    while record.startswith(f"{CATEGORY}-"):
-        record = record.removeprefix(f"{CATEGORY}-")
-    return await tip_handling.held(tx, record)
+        return ApproveWordsErasure(record=record, held=await tip_handling.held(tx, record))
 
 
 async def shown(at: Door, tx: Tx, who: Actor, record: str) -> dict[str, Any]:
