@@ -63,7 +63,7 @@ def describe() -> ServiceCard:
         inline=(
             *(module.READ_MODEL for module in INLINE),
             openings_of(IntakeOpeningMade, InformantErased),
-            rebuilt_after(WordsErased, unless=f"{CATEGORY}-"),
+            rebuilt_after(WordsErased, unless=(f"{CATEGORY}-", "opening-")),
         ),
         projections={
             "handling": (tip_handling.READ_MODEL,),

@@ -2,6 +2,8 @@
 
 RequestWordsErased ──► ApproveWordsErasure (a second person) ──► EraseWords (the keys are destroyed first; timers.py)
                   └──► RefuseWordsErasure
+
+Where an informant is erased, what was written here of the tip goes too, decided or not; a request that waited is over with it.
 """
 
 from dataclasses import dataclass, replace
@@ -80,10 +82,10 @@ class RefuseWordsErasure(_WordsCommand):
 
 
 class EraseWords(_WordsCommand):
-    """After the keys are destroyed. `keys`: the record's; `own_keys`: of what was written about erasing them."""
+    """After they are destroyed. `keys`: by what was sealed with them: the record, this stream, and openings of this stream.
+    Without the record it is what an informant's erasure took."""
 
-    keys: tuple[str, ...]
-    own_keys: tuple[str, ...]
+    keys: dict[str, tuple[str, ...]]
 
 
 WordsCommand = RequestWordsErased | ApproveWordsErasure | RefuseWordsErasure | EraseWords
@@ -94,6 +96,7 @@ WordsEvent = WordsErasureRequested | WordsErasureApproved | WordsErasureRefused 
 class Wording:
     """`asked_by`: who waits for a decision. Once erased it begins anew: the record goes on, and may name somebody again."""
 
+    record: str = ""
     asked_by: str | None = None
     approved: bool = False
 
@@ -147,21 +150,20 @@ def _not_held(held: bool) -> None:
 def _erase(command: EraseWords, state: Wording, terms: Terms) -> list[Event]:
     if terms.actor.person != ITSELF:
         raise NobodyErasesByHand()
-    if not state.approved:
+    if command.record in command.keys and not state.approved:
         raise NoErasureRequested()
-    return [
-        WordsErased(subject=command.record, keys=command.keys),
-        WordsErased(subject=command.stream_id, keys=command.own_keys),
-    ]
+    return [WordsErased(subject=subject, keys=keys) for subject, keys in command.keys.items()]
 
 
 def evolve(state: Wording, event: WordsEvent) -> Wording:
     """Sees codes and ids only."""
     match event:
         case WordsErasureRequested():
-            return Wording(asked_by=event.requested_by)
+            return Wording(record=event.record, asked_by=event.requested_by)
         case WordsErasureApproved():
             return replace(state, approved=True)
+        case WordsErased() if state.approved and event.subject != state.record:
+            return state
         case WordsErasureRefused() | WordsErased():
             return Wording()
         case _:

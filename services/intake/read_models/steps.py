@@ -22,13 +22,13 @@ HIDDEN = frozenset({"words", "name", "contact", "informant", "subject", "grounds
 @functools.cache
 def hidden_in(event: type[Event]) -> frozenset[str]:
     """The fields of this fact that lead to an informant, and every text sealed with the informant's own key. What is written
-    about words that name somebody may name them too."""
-    theirs = {
+    about words that name somebody may name them too; whose words they are is a record's id, and may be told."""
+    theirs = frozenset(
         path
         for path, marker in event.text_fields()
         if isinstance(marker, SealedBy) and (marker.by == "informant" or event in words.EVENTS)
-    }
-    return HIDDEN | theirs
+    )
+    return theirs if event in words.EVENTS else HIDDEN | theirs
 
 
 STEP = Table(

@@ -1,11 +1,11 @@
 """One line a record whose words somebody asked to erase. Codes, persons and times; never grounds, never the words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, any_, bindparam, case, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import words
@@ -35,7 +35,8 @@ LINE = Table(
     Column("keys_destroyed", Integer),
     Index("words_line_newest", "requested_at", "record"),
 )
-"""state: requested | approved | refused | erased; of the request made last, as are `decided_at` and `decided_by`.
+"""state: requested | approved | refused | erased | closed (the tip's informant was erased before it was decided); of the request
+made last, as are `decided_at` and `decided_by`.
 `keys_destroyed`: how many the record has lost by its last erasure; 0: it never had a key, so nothing was sealed under this id."""
 WORDS_ERASURE = "words-erasure"
 """The deadline of an approved erasure; its subject is the record."""
@@ -50,7 +51,11 @@ _step: dict[str, Any] = {"state": bindparam("new_state"), "version": bindparam("
 DECIDE = _of.values(decided_at=bindparam("at"), decided_by=bindparam("by"), **_step)
 ERASED = _of.values(erased_at=bindparam("at"), **_step)
 KEYS = _of.values(keys_destroyed=bindparam("destroyed"))
+CLOSED = _of.values(
+    state=case((LINE.c.state == "requested", literal("closed")), else_=LINE.c.state), version=bindparam("at_version")
+)
 
+ASKED = select(LINE.c.record).where(LINE.c.record == any_(bindparam("records", type_=ARRAY(Text))))
 ONE = select(LINE).where(LINE.c.record == bindparam("record"))
 NEWEST = select(LINE).order_by(LINE.c.requested_at.desc(), LINE.c.record.desc()).limit(bindparam("most", type_=Integer))
 
@@ -69,9 +74,11 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
         case WordsErasureRefused(refused_by=by):
             yield DECIDE, {**step, "by": by, "new_state": "refused"}
         case WordsErased(subject=subject, keys=keys):
-            yield ERASED, {**step, "new_state": "erased"}
             if subject == of:
+                yield ERASED, {**step, "new_state": "erased"}
                 yield KEYS, {"of_record": of, "destroyed": len(keys)}
+            else:  # of what was written to ask for it, here or to read it
+                yield CLOSED, {"of_record": of, "at_version": e.version}
 
 
 async def one(tx: Tx, record: str) -> asyncpg.Record:
@@ -80,6 +87,17 @@ async def one(tx: Tx, record: str) -> asyncpg.Record:
     if row is None:
         raise NotFound(record)
     return row
+
+
+async def asked_for(tx: Tx, records: Sequence[str]) -> list[str]:
+    """Of which somebody asked to erase words: among these, and among the requests themselves."""
+    found: list[str] = []
+    wanted = list(records)
+    while wanted:
+        asked = [row["record"] for row in await tx.all(ASKED, {"records": wanted})]
+        found += asked
+        wanted = [f"words-{each}" for each in asked]
+    return found
 
 
 async def newest(tx: Tx, *, most: int) -> list[asyncpg.Record]:

@@ -37,7 +37,8 @@ def by(person: str, **more: Any) -> Terms:
 CLERK, LEADER, ITSELF = by("p-clerk"), by("p-leader"), by("system:intake")
 ASK = RequestWordsErased(record=R, ground="names_informant", grounds=" 摘要写了姓名 ", known=True, held=False)
 APPROVE, REFUSE = ApproveWordsErasure(record=R, held=False), RefuseWordsErasure(record=R, reason=" 没有写姓名 ")
-ERASE = EraseWords(record=R, keys=("k-1", "k-2"), own_keys=("k-3",))
+ERASE = EraseWords(record=R, keys={R: ("k-1", "k-2"), f"words-{R}": ("k-3",)})
+GROUNDS_GO = EraseWords(record=R, keys={f"words-{R}": ("k-3",)})
 ASKED = WordsErasureRequested(record=R, requested_by="p-clerk", ground="names_informant", grounds="摘要写了姓名")
 APPROVED = WordsErasureApproved(approved_by="p-leader")
 ERASED = WordsErased(subject=R, keys=("k-1", "k-2")), WordsErased(subject=f"words-{R}", keys=("k-3",))
@@ -70,6 +71,18 @@ def test_nobody_erases_by_hand_and_nothing_is_erased_without_approval() -> None:
         given(WORDING, *history).when(ERASE, ITSELF).refused(NoErasureRequested)
     for command in (APPROVE, REFUSE):
         given(WORDING).when(command, LEADER).refused(NoErasureRequested)
+
+
+def test_an_informants_erasure_takes_what_was_written_and_ends_a_request_that_waited_but_none_that_was_approved() -> (
+    None
+):
+    refused, gone = WordsErasureRefused(refused_by="p-leader", reason="没有写姓名"), ERASED[1]
+    given(WORDING, ASKED).when(GROUNDS_GO, LEADER).refused(NobodyErasesByHand)
+    for history in ((ASKED,), (ASKED, refused), (ASKED, APPROVED)):
+        given(WORDING, *history).when(GROUNDS_GO, ITSELF).then(gone)
+    given(WORDING, ASKED, gone).when(APPROVE, LEADER).refused(NoErasureRequested)
+    given(WORDING, ASKED, gone).when(ASK, CLERK).then(ASKED)
+    given(WORDING, ASKED, APPROVED, gone).when(ERASE, ITSELF).then(*ERASED)
 
 
 def test_once_approved_it_is_done_whatever_is_said() -> None:
