@@ -40,7 +40,7 @@ from shared.decider import Actor, Command, Decider
 from shared.errors import NotPermitted, Refusal, StreamExists
 from shared.evidence import kind_of
 from shared.ids import fresh
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, Words, Write
 from shared.sql import Tx
 from shared.telemetry import correlation
 
@@ -152,7 +152,7 @@ LINE = Table(
     Column("event_id", Uuid, nullable=False),
     Column("kind", Text, nullable=False),
     Column("about", ARRAY(Text), nullable=False),
-    Column("reason", Text),
+    Column("reason", Words),
     Column("size", BigInteger),
     Column("as_of", DateTime(timezone=True)),
     Column("actor", Text, nullable=False),

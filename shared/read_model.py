@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, MetaData, Table
+from sqlalchemy import Executable, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.contracts.envelope import Recorded
@@ -18,6 +19,15 @@ from shared.sql import Tx
 
 Write = tuple[Executable, dict[str, Any]]
 """A Core statement and its parameters by name."""
+
+
+class Words(Text):
+    """A column of texts that the office writes. Postgres takes no samples of it, which would outlive its row in `pg_statistic`;
+    nobody looks for a row by it."""
+
+
+class WordsWithin(JSONB):
+    """As Words, among other facts."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,16 @@ class ReadModel:
     project: Callable[[Recorded[Any]], Iterable[Write]]
 
     def ddl(self) -> list[str]:
-        """CREATE statements, with IF NOT EXISTS, in the schema that the search path names first."""
+        """CREATE statements, with IF NOT EXISTS, in the schema that the search path names first; words are not sampled."""
         dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
         made: list[str] = []
         for table in self.tables:
             made.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
+            made.extend(
+                f'ALTER TABLE {table.name} ALTER COLUMN "{column.name}" SET STATISTICS 0'
+                for column in table.columns
+                if isinstance(column.type, (Words, WordsWithin))
+            )
             made.extend(
                 str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect))
                 for index in sorted(table.indexes, key=lambda i: str(i.name))
@@ -73,4 +88,4 @@ def tables_of(models: Iterable[ReadModel]) -> list[str]:
     return list(dict.fromkeys(table.name for model in models for table in model.tables))
 
 
-__all__ = ["MetaData", "ReadModel", "Write", "outgrown", "tables_of", "write_all"]
+__all__ = ["MetaData", "ReadModel", "Words", "WordsWithin", "Write", "outgrown", "tables_of", "write_all"]

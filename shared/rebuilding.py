@@ -36,12 +36,12 @@ FAILED = "UPDATE work.due SET failed = $1 WHERE timer = 'rebuilding'"
 DONE = "DELETE FROM work.due WHERE timer = 'rebuilding' AND subject = $1 AND due_at = $2"
 
 
-def rebuilt_after(fact: type[Event], unless: tuple[str, ...] = ()) -> ReadModel:
-    """Has no table: sets the deadline. `fact` names a `subject` whose keys are gone; `unless`: how ids of own records
-    begin whose texts no read model takes."""
+def rebuilt_after(fact: type[Event], needed: Callable[[Recorded[Any]], bool] = lambda _: True) -> ReadModel:
+    """Has no table: sets the deadline. `fact` names a `subject` whose keys are gone; `needed`: whether a read model can
+    have a text of it."""
 
     def project(e: Recorded[Any]) -> Iterator[Write]:
-        if not e.event.subject.startswith(unless):
+        if needed(e):
             yield due_at(WORK, e.event.subject, e.recorded_at)
 
     return ReadModel(WORK, tables=(), events=(fact,), project=project)

@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.support.servers import add_options, ground, nats_server, postgres_server, templates
 from tests.support.sharing_out import Shares, put_in_order
 
+gc.disable()  # nothing that is imported goes: pytest_collection_finish
 settings.register_profile("short", max_examples=30, deadline=None)
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
@@ -30,6 +31,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,6 +15,7 @@ from services.intake import (
     public_api,
     sign_in_pages,
     timers,
+    wording,
     wording_api,
     wording_pages,
 )
@@ -32,7 +33,7 @@ from services.intake.read_models import (
 )
 from services.intake.rule_status import RULE_STATUS
 from services.intake.tip import TIP
-from services.intake.wording import CATEGORY, WORDING
+from services.intake.wording import WORDING
 from shared.contracts.intake.informant import InformantErased
 from shared.contracts.intake.opening import IntakeOpeningMade
 from shared.contracts.intake.words import WordsErased
@@ -63,7 +64,7 @@ def describe() -> ServiceCard:
         inline=(
             *(module.READ_MODEL for module in INLINE),
             openings_of(IntakeOpeningMade, InformantErased),
-            rebuilt_after(WordsErased, unless=(f"{CATEGORY}-", "opening-")),
+            rebuilt_after(WordsErased, needed=wording.of_the_record),
         ),
         projections={
             "handling": (tip_handling.READ_MODEL,),

@@ -17,6 +17,7 @@ from services.intake.informant import (
     NoErasureRequested,
 )
 from services.intake.rules import SamePerson, grounds_of, in_person
+from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event, SealedBy
 from shared.contracts.intake import words
 from shared.contracts.intake.words import (
@@ -168,6 +169,12 @@ def evolve(state: Wording, event: WordsEvent) -> Wording:
             return Wording()
         case _:
             assert_never(event)
+
+
+def of_the_record(erased: Recorded[WordsErased]) -> bool:
+    """Not of what was written to have its words erased, nor to read that: no read model takes a text of these."""
+    subject = erased.event.subject
+    return erased.stream_id == f"{CATEGORY}-{subject}" and not subject.startswith(f"{CATEGORY}-")
 
 
 WORDING = Decider(

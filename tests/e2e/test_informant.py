@@ -150,12 +150,8 @@ async def read_by_others(here: Lived) -> None:
         "/intake/v1/erasures",
     ]
     for post, paths in {
-        "clerk": [
-            *told,
-            *others,
-            tips[0],
-            tips[2],
-        ],  # not the tip itself: a screener is shown the words, which are kept nowhere
+        # not the tip itself: a screener is shown the words, which are kept nowhere
+        "clerk": [*told, *others, tips[0], tips[2]],
         "inspector": [*others, *tips],
         "auditor": [*others, *tips],
         "group_leader": [*others, *tips],
@@ -204,16 +200,8 @@ async def taken_out(here: Lived) -> None:
     """An export, a backup with its keys, and as evidence the tip and the hazard that it became; into `taken`."""
     for place in ("export", "backup", "pack"):
         (here.places.taken / place).mkdir()
-    export = (
-        "audit",
-        "export",
-        "--reason",
-        "年度审计",
-        "--as",
-        "p-clerk-1",
-        "--to",
-        str(here.places.taken / "export" / "all"),
-    )
+    to = str(here.places.taken / "export" / "all")
+    export = ("audit", "export", "--reason", "年度审计", "--as", "p-clerk-1", "--to", to)
     backup = ("backup", "--to", str(here.places.taken / "backup" / "of-today"))
     data = ("--data", str(here.town.folder))
     for said in await asyncio.gather(*(command(dict(os.environ), *words, *data) for words in (export, backup))):
@@ -257,7 +245,7 @@ async def test_the_offices_own_words_leave_every_database_when_they_are_erased(l
     search = telling.search_for(Planted("mark", MARK, 6))
 
     async def tables() -> set[str]:
-        return {place for place in await lived.places.found(search) if place.startswith(("tables of", "heap"))}
+        return set(await lived.places.found_in_databases(search))
 
     assert await tables() >= {"tables of intake", "tables of cases"}
     await telling.words_erased(lived.town, lived.tip["id"])

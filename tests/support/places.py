@@ -77,6 +77,11 @@ class Places:
         async with self.town.database("postgres") as db:
             return {row[0] for row in await db.fetch(COPIES)}
 
+    async def found_in_databases(self, search: Search) -> dict[str, set[str]]:
+        """As found(), in the tables of every database and the files that they lie in."""
+        self.seen.clear()
+        return await self._found(search, self._of_databases())
+
     async def found_in_processes(self, search: Search) -> set[str]:
         return (await self._found(search, self._of_processes())).get("processes", set())
 
@@ -120,8 +125,17 @@ class Places:
             await db.execute("CHECKPOINT")
             async with spilling(db):
                 for path in self._files():
-                    if self.place_of(path) != "WAL":
+                    if self.place_of(path) not in ("WAL", "heap"):
                         yield self.place_of(path), path.name, path
+        async for each in self._of_databases():
+            yield each
+
+    async def _of_databases(self) -> AsyncIterator[tuple[str, str, Content | Path]]:
+        async with self.town.database("postgres") as db:
+            await db.execute("CHECKPOINT")
+            for path in self._files():
+                if self.place_of(path) == "heap":
+                    yield "heap", path.name, path
             names = [row[0] for row in await db.fetch("SELECT datname FROM pg_database WHERE datallowconn")]
         for name in names:
             async with self.town.database(name) as db:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.contracts.cases import hazard as facts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, Words, Write
 from shared.sql import Tx
 
 METADATA = MetaData()
@@ -19,24 +19,24 @@ PAGE = Table(
     "hazard_page",
     METADATA,
     Column("hazard", Text, primary_key=True),
-    Column("summary", Text),
+    Column("summary", Words),
     Column("source_kind", Text, nullable=False),
     Column("source_ref", Text, nullable=False),
     Column("source_finding", Integer),
-    Column("measure_text", Text),
+    Column("measure_text", Words),
     Column("asked_by", Text),
     Column("wanted_at", DateTime(timezone=True)),
-    Column("asked_reason", Text),
+    Column("asked_reason", Words),
     Column("extensions", Integer, nullable=False),
     Column("completed_by", Text),
     Column("completed_at", DateTime(timezone=True)),
-    Column("report", Text),
+    Column("report", Words),
     Column("accepted_by", Text),
     Column("accepted_at", DateTime(timezone=True)),
-    Column("note", Text),
+    Column("note", Words),
     Column("rejected_by", Text),
-    Column("rejected_reason", Text),
-    Column("error_reason", Text),
+    Column("rejected_reason", Words),
+    Column("error_reason", Words),
 )
 FIRST = ("hazard", "summary", "source_kind", "source_ref", "source_finding")
 ADD = insert(PAGE).values(extensions=0, **{name: given(name) for name in FIRST})

@@ -11,7 +11,7 @@ from services.cases.read_models.source_flag import FLAG
 from shared.contracts.cases import hazard as facts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, Words, Write
 from shared.sql import Tx
 
 METADATA = MetaData()
@@ -24,7 +24,7 @@ SOURCE = Table(
     Column("ref", Text, nullable=False, index=True),
     Column("finding", Integer),
     Column("live", Boolean, nullable=False),
-    Column("summary", Text),
+    Column("summary", Words),
     Column("at", DateTime(timezone=True), nullable=False),
 )
 ADD = insert(SOURCE).values({column.name: given(column.name) for column in SOURCE.columns})

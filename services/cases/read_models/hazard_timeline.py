@@ -7,12 +7,12 @@ import asyncpg
 from pydantic import BaseModel
 from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, select
 from sqlalchemy import bindparam as given
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.cases import hazard as facts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Sealed
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, WordsWithin, Write
 from shared.sql import Tx
 
 METADATA = MetaData()
@@ -28,7 +28,7 @@ TIMELINE = Table(
     Column("actor", Text, nullable=False),
     Column("in_role", Text, nullable=False),
     Column("on_behalf_of", Text),
-    Column("facts", JSONB, nullable=False),
+    Column("facts", WordsWithin, nullable=False),
 )
 ADD = insert(TIMELINE).values({column.name: given(column.name) for column in TIMELINE.columns})
 

@@ -12,7 +12,7 @@ from shared.contracts.cases import site as facts
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
 from shared.contracts.parts import Place
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, Words, Write
 from shared.sql import Tx
 
 METADATA = MetaData()
@@ -24,7 +24,7 @@ LINE = Table(
     Column("site_no", Integer, nullable=False, index=True),
     Column("category", Text, nullable=False),
     Column("village", Text, nullable=False),
-    Column("name", Text),
+    Column("name", Words),
     Column("lat_e7", BigInteger),
     Column("lon_e7", BigInteger),
     Column("accuracy_m", Integer),

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
 from shared.contracts.intake.patrol import Finding, PatrolCorrected, PatrolRecorded
-from shared.read_model import MetaData, ReadModel, Write
+from shared.read_model import MetaData, ReadModel, Words, Write
 from shared.sql import Tx
 
 FINDING = Table(
@@ -26,7 +26,7 @@ FINDING = Table(
     Column("modus", Text),
     Column("pretext", Text),
     Column("live", Boolean, nullable=False),
-    Column("summary", Text),
+    Column("summary", Words),
 )
 
 ADD = insert(FINDING)

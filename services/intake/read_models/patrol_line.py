@@ -42,7 +42,7 @@ from shared.contracts.intake.patrol import (
     PatrolStarted,
 )
 from shared.errors import NotFound
-from shared.read_model import MetaData, ReadModel, Write
+from shared.read_model import MetaData, ReadModel, Words, Write
 from shared.sql import Tx
 
 LINE = Table(
@@ -67,7 +67,7 @@ LINE = Table(
     Column("live", Boolean, nullable=False),
     Column("no_finding", Boolean),
     Column("handling", Text),
-    Column("handling_note", Text),
+    Column("handling_note", Words),
     Column("offline", Boolean),
     Column("recorded_at", DateTime(timezone=True)),
     Column("at", DateTime(timezone=True), nullable=False),

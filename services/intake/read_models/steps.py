@@ -7,12 +7,12 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Column, DateTime, Integer, Table, Text, bindparam, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event, Sealed, SealedBy
 from shared.contracts.intake import disclosure, informant, patrol, tip, words
-from shared.read_model import MetaData, ReadModel, Write
+from shared.read_model import MetaData, ReadModel, WordsWithin, Write
 from shared.sql import Tx
 
 HIDDEN = frozenset({"words", "name", "contact", "informant", "subject", "grounds", "receipt_digest"})
@@ -42,7 +42,7 @@ STEP = Table(
     Column("actor", Text, nullable=False),
     Column("in_role", Text, nullable=False),
     Column("on_behalf_of", Text),
-    Column("facts", JSONB, nullable=False),
+    Column("facts", WordsWithin, nullable=False),
 )
 
 ADD = insert(STEP)

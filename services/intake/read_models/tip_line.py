@@ -49,7 +49,7 @@ from shared.contracts.intake.tip import (
 )
 from shared.contracts.parts import Place
 from shared.errors import NotFound
-from shared.read_model import MetaData, ReadModel, Write
+from shared.read_model import MetaData, ReadModel, Words, Write
 from shared.sql import Tx
 from shared.timers import due_at
 
@@ -74,7 +74,7 @@ LINE = Table(
     Column("mineral", Text),
     Column("modus", Text),
     Column("pretext", Text),
-    Column("summary", Text),
+    Column("summary", Words),
     Column("forwarded_to", Text),
     Column("closed_reason", Text),
     Column("ended_at", DateTime(timezone=True)),

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import text_of
 from shared.contracts.reporting import weekly_report as facts
-from shared.read_model import ReadModel, Write
+from shared.read_model import ReadModel, Words, Write
 from shared.sql import Tx
 
 STEP = Table(
@@ -25,7 +25,7 @@ STEP = Table(
     Column("actor", Text, nullable=False),
     Column("in_role", Text, nullable=False),
     Column("on_behalf_of", Text),
-    Column("text", Text),
+    Column("text", Words),
     Column("late", Boolean),
     Column("field", Text),
 )
