@@ -4,10 +4,12 @@ An inline model is written in the append's own transaction and its rows belong t
 follower, in the order of each source's log. Which one it is, is the service's choice in main.py; the model does not know.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Executable, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
@@ -88,4 +90,18 @@ def tables_of(models: Iterable[ReadModel]) -> list[str]:
     return list(dict.fromkeys(table.name for model in models for table in model.tables))
 
 
-__all__ = ["MetaData", "ReadModel", "Words", "WordsWithin", "Write", "outgrown", "tables_of", "write_all"]
+@asynccontextmanager
+async def reading(pool: asyncpg.Pool, models: Iterable[ReadModel]) -> AsyncIterator[Tx]:
+    """One consistent view of all tables. `models`: the service's, or as many as begin its list.
+
+    The swap of a rebuild (replay.py) comes before or after it, never between: both take the first table first, here before the
+    view is taken. Postgres exchanges tables for everybody at once, but not their rows: an older view would be shown what the new
+    tables held when it was taken.
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        for table in tables_of(models)[:1]:
+            await connection.execute(f'LOCK TABLE "{table}" IN ACCESS SHARE MODE')
+        yield Tx(connection)
+
+
+__all__ = ["MetaData", "ReadModel", "Words", "WordsWithin", "Write", "outgrown", "reading", "tables_of", "write_all"]

@@ -145,20 +145,23 @@ class Replay:
     async def swap(self, wait: Callable[[], Awaitable[None]] | None = None) -> None:
         """Puts the shadow in place of the live tables; afterwards there is no shadow to swap again.
 
-        Raises NotReady when the queue does not drain within `patience`; then all is as before and it may be called again.
-        `wait` is called at the last moment before the exchange.
+        Raises NotReady when the queue does not drain, or somebody does not let go of a table, within `patience`; then all is as
+        before and it may be called again. `wait` is called at the last moment before the exchange.
         """
         for attempt in range(TRIES):
             try:
                 async with self.pool.acquire() as connection, connection.transaction():
                     await self._exchange(Tx(connection), wait)
                 return
+            except asyncpg.LockNotAvailableError as error:
+                raise NotReady("somebody has been reading or writing for long: try again later") from error
             except AGAIN:  # a reader that had one table and wanted another
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError("the last try returns or raises")
 
     async def _exchange(self, tx: Tx, wait: Callable[[], Awaitable[None]] | None) -> None:
+        await tx.run(f"SET LOCAL lock_timeout = {int(self.patience * 1000)}")  # appends wait as long, and no longer
         await tx.one("SELECT pg_advisory_xact_lock($1)", (APPENDING,))
         await self._drained(tx)
         reached: dict[str, End] = {}

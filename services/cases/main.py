@@ -36,6 +36,7 @@ from shared.plan import in_force
 from shared.plan.calendar import town_day
 from shared.plan.loader import LoadedPlan
 from shared.plan.terms import PlanTerms, Terms
+from shared.read_model import reading
 from shared.rebuilding import rebuilt_after
 from shared.service import ServiceCard
 from shared.sql import Tx
@@ -85,8 +86,7 @@ async def adopt(app: App, loaded: LoadedPlan) -> None:
     campaigns had come, so that a restart finds its own answer, and a file that comes back after another is adopted again.
     Raises PlanVersionReused, PhasesDoNotTile.
     """
-    async with app.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        tx = Tx(connection)
+    async with reading(app.pool, app.inline) as tx:
         codes = {loaded.plan.code, *await campaign_state.plans(tx)}
         found = {code: await _campaign(tx, code) for code in sorted(codes)}
         told = await appointment.texts(tx)

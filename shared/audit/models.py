@@ -10,8 +10,8 @@ from shared.audit.moment import At, Moment, as_of
 from shared.audit.past import NO_SERVER, Past, Readable, copied, made_past, pour
 from shared.audit.scratch import Scratch, scratch
 from shared.errors import NotReady
+from shared.read_model import reading
 from shared.replay import Progress
-from shared.sql import Tx
 
 MOST = 1000
 """Rows that are named; of what differs beyond, that there is more."""
@@ -66,8 +66,8 @@ async def differences(
 
 async def _taken(of: Readable, made: Scratch) -> tuple[Moment, dict[str, dict[str, int]], Mapping[str, str]]:
     """Copies record and read models of one moment: (the moment, group -> source -> how far it had come, live tables)."""
-    async with of.pool.acquire() as live, live.transaction(isolation="repeatable_read", readonly=True):
-        tx = Tx(live)
+    async with reading(of.pool, of.card.models()) as tx:
+        live = tx.connection
         now = await tx.value("SELECT now()")
         at = await as_of(tx, of.name, list(of.card.consumes()), now, "occurred")  # "occurred": all there is
         head = dict(at.upto)

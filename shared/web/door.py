@@ -40,6 +40,7 @@ from shared.ids import derived
 from shared.plan.book import PlanBook
 from shared.plan.calendar import town_day
 from shared.plan.terms import PlanTerms
+from shared.read_model import reading
 from shared.sql import Tx
 from shared.telemetry import correlation
 from shared.web.preconditions import etag, expected_version, idempotency_key
@@ -70,11 +71,8 @@ class Door:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """One consistent view of this service's tables."""
-        async with (
-            self.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield Tx(connection)
+        async with reading(self.pool, self.app.inline) as tx:
+            yield tx
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Tx]:

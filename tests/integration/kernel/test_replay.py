@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,28 +12,13 @@ import pytest
 from shared.contracts.cases.site import SiteRegistered
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake.tip import TipClosed
-from shared.database import open_pool
 from shared.errors import NotReady, Unreadable
 from shared.read_model import ReadModel, Write
 from shared.timers import due_at
 from tests.support.crash import Killed, pause_at
 from tests.support.kernel import START, Assign, OpenSite, Place, a_cause, a_sequencer, instead, running, until
-from tests.support.rebuilding import BY_TYPE, a_replay, caught_up, content, damage, marks, projections, recomputed
+from tests.support.rebuilding import a_replay, caught_up, content, damage, marks, projections, recomputed
 from tests.support.toy import LINES, SEEN_MODEL
-
-
-@pytest.fixture
-async def live(place: Place) -> Place:
-    for statement in BY_TYPE.ddl():
-        await place.pool.execute(statement)
-    return place
-
-
-@pytest.fixture
-async def shadow(live: Place) -> AsyncIterator[asyncpg.Pool]:
-    pool = await open_pool(live.templates.dsn(live.database, "cases_app"), 2, "shadow, work, record")
-    yield pool
-    pool.terminate()
 
 
 async def test_damaged_tables_come_out_whole(live: Place, shadow: asyncpg.Pool) -> None:
