@@ -18,6 +18,7 @@ from services.cases.hazard_bodies import (
     ExtensionRequest,
     HazardLine,
     HazardPage,
+    LeaderInCharge,
     State,
     ThreeFix,
     Timeline,
@@ -49,10 +50,15 @@ async def list_hazards(
     village: Code | None = None,
     category: Code | None = None,
     overdue: bool | None = None,
+    leader: Id | None = None,
+    unled: bool = False,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Page[HazardLine]:
-    """Hazards, newest number first; whoever is bound to a village sees that village's and their own."""
+    """Hazards, newest number first; whoever is bound to a village sees that village's and their own.
+
+    `leader`: of which this person is in charge; `unled`: of which no leader is.
+    """
     before = read_cursor(cursor, int)
     async with at.reading() as tx:
         rows = await hazard_file.lines(
@@ -64,6 +70,8 @@ async def list_hazards(
             village=village,
             category=category,
             overdue=overdue,
+            leader=leader,
+            unled=unled,
         )
     return page_of(rows, limit, HazardLine.model_validate, lambda row: (row["hazard_no"],))
 
@@ -89,6 +97,12 @@ async def show_timeline(hazard: Id, at: AtDoor, who: Reader) -> Timeline:
 
 async def _do(command: ask.OfHazard, response: Response, at: Door, call: Call) -> Accepted:
     return accepted(await about_hazard(at, call, command), response)
+
+
+@router.post("/{hazard}/leader", status_code=201)
+async def assign_leader(hazard: Id, body: LeaderInCharge, response: Response, at: AtDoor, call: Leading) -> Accepted:
+    """Names the leader in charge, or another one, with a reason."""
+    return await _do(ask.AssignLeader(hazard=hazard, **dict(body)), response, at, call)
 
 
 @router.post("/{hazard}/three-fix", status_code=201)

@@ -7,6 +7,7 @@ from services.cases import hazard_commands as ask
 from services.cases.read_models import hazard_line, register_no, site_line
 from services.cases.sight import sight_of
 from services.cases.site import OfSite, RegisterSite, SiteUnknown
+from services.cases.who_may import LEADING
 from shared.app import Answer
 from shared.decider import Actor
 from shared.errors import NotFound, UniqueConflict
@@ -18,7 +19,8 @@ TRIES = 5
 
 
 async def about_hazard(at: Door, call: Call, command: ask.OfHazard) -> Answer:
-    """Raises NotFound for a hazard the caller may not know of, ResponsibleUnknown, SiteUnknown, and what App.handle raises."""
+    """Raises NotFound for a hazard the caller may not know of, LeaderLeadsNothing, ResponsibleUnknown, SiteUnknown, and what
+    App.handle raises."""
 
     async def completed() -> ask.OfHazard:
         async with at.reading() as tx:
@@ -33,6 +35,9 @@ async def about_hazard(at: Door, call: Call, command: ask.OfHazard) -> Answer:
 async def _looked_up(at: Door, tx: Tx, who: Actor, command: ask.OfHazard) -> ask.OfHazard:
     """The command with what only the registers know."""
     match command:
+        case ask.AssignLeader(leader=str(person)):
+            if not {holder.post for holder in await posts.held_by(tx, person, on=at.today())} & {*LEADING}:
+                raise ask.LeaderLeadsNothing(person=person)
         case ask.OrderThreeFix(responsible=str(person)):
             await _must_hold_a_post(at, tx, person)
         case ask.Correct(field="responsible", value=value) if value.ref:

@@ -20,7 +20,7 @@ from shared.errors import StreamExists, StreamNotFound
 from shared.plan.terms import Terms
 
 LEADERS = frozenset({"office_director", "deputy_leader", "group_leader"})
-"""Posts that decide on an extension."""
+"""Posts that decide on an extension, and name the leader in charge."""
 ACCEPTING = LEADERS | {"inspector"}
 """Posts that accept or reject."""
 OFFICE = frozenset({"office_director", "clerk"})
@@ -45,6 +45,7 @@ class Hazard:
     stage: str = ""
     village: str = ""
     sources: frozenset[Source] = frozenset()
+    leader: str | None = None
     three_fix: ThreeFix | None = None
     asked_by: str | None = None
     wanted_at: datetime | None = None
@@ -73,6 +74,8 @@ def decide(command: ask.AnyCommand, state: Hazard, terms: Terms) -> list[Event]:
             return _list(command, state, terms)
         case ask.AttachFinding():
             return _attach(command, state)
+        case ask.AssignLeader():
+            return _assign_leader(command, state, terms)
         case ask.OrderThreeFix():
             return _order(command, state, terms)
         case ask.RequestExtension():
@@ -115,6 +118,21 @@ def _attach(wish: ask.AttachFinding, state: Hazard) -> list[Event]:
     return [facts.HazardFindingAttached(source=wish.source, live=wish.live, summary=wish.summary)]
 
 
+def _assign_leader(wish: ask.AssignLeader, state: Hazard, terms: Terms) -> list[Event]:
+    if terms.actor.post not in LEADERS:
+        raise ask.LeaderNamedByLeaders
+    if state.stage == "closed_out":
+        raise ask.HazardClosed
+    if not wish.leader:
+        raise ask.LeaderMissing
+    if wish.leader == state.leader:
+        return []
+    if wish.leader in state.hands:
+        raise ask.LeaderDidTheWork
+    reason = _reason(wish.reason) if state.leader else wish.reason
+    return [facts.HazardLeaderAssigned(leader=wish.leader, instead_of=state.leader, reason=reason)]
+
+
 def _order(wish: ask.OrderThreeFix, state: Hazard, terms: Terms) -> list[Event]:
     if not wish.measure:
         raise ask.ThreeFixNeedsMeasure
@@ -129,6 +147,8 @@ def _order(wish: ask.OrderThreeFix, state: Hazard, terms: Terms) -> list[Event]:
         return []
     if state.three_fix:
         raise ask.ThreeFixAlreadyOrdered
+    if wanted.responsible == state.leader:
+        raise ask.LeaderDidTheWork
     must_know(plan_of(terms), measure=wanted.measure, unit=wanted.unit)
     return [
         facts.HazardThreeFixOrdered(
@@ -228,6 +248,8 @@ def _correct(wish: ask.Correct, state: Hazard, terms: Terms) -> list[Event]:
         raise ask.ValueDoesNotFit(field=wish.field, kind=part)
     if wish.field in ("measure", "measure_text", "responsible", "responsible_unit"):
         _ = state.order
+    if wish.field == "responsible" and wish.value.ref == state.leader:
+        raise ask.LeaderDidTheWork
     must_know(plan_of(terms), **{ask.KIND_OF.get(wish.field, wish.field): wish.value.code})
     return [facts.HazardCorrected(field=wish.field, value=wish.value, reason=_reason(wish.reason))]
 
@@ -297,6 +319,8 @@ def _looking(state: Hazard, actor: Actor) -> None:
         raise ask.AcceptanceNeedsInspector
     if {actor.person, actor.on_behalf_of} & state.hands:
         raise ask.AcceptanceBySamePerson
+    if state.leader and state.leader in (actor.person, actor.on_behalf_of):
+        raise ask.AcceptanceByLeaderInCharge
 
 
 def _overdue(state: Hazard) -> facts.HazardBecameOverdue:
@@ -312,6 +336,8 @@ def evolve(state: Hazard, event: Event) -> Hazard:
             return replace(state, stage="listed", village=village, sources=frozenset({source}))
         case facts.HazardFindingAttached(source=source):
             return replace(state, sources=state.sources | {source})
+        case facts.HazardLeaderAssigned(leader=leader):
+            return replace(state, leader=leader)
         case facts.HazardThreeFixOrdered() as e:
             order = ThreeFix(e.measure, e.responsible, e.responsible_unit, e.deadline_at)
             return replace(state, stage="three_fix_ordered", three_fix=order, hands=state.hands | {e.responsible})

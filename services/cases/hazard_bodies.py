@@ -20,6 +20,13 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class LeaderInCharge(_Body):
+    """`reason`: needed where one leader takes over from another."""
+
+    leader: Id | None = None
+    reason: Reason | None = None
+
+
 class ThreeFix(_Body):
     """Measure, person and deadline: all three are needed, and each that is missing has its own refusal."""
 
@@ -84,6 +91,7 @@ class HazardLine(BaseModel):
     discovered_at: datetime | None
     listed_on: date
     listed_at: datetime | None
+    leader: str | None
     measure: str | None
     responsible: str | None
     responsible_unit: str | None

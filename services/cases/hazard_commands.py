@@ -47,6 +47,13 @@ class AttachFinding(OfHazard):
     while_open: bool = True
 
 
+class AssignLeader(OfHazard):
+    """`reason`: needed where one leader takes over from another."""
+
+    leader: Id | None = None
+    reason: str | None = None
+
+
 class OrderThreeFix(OfHazard):
     """All three are required; they may be left out here so that the rule itself says what is missing."""
 
@@ -119,6 +126,7 @@ class EnterInError(OfHazard):
 COMMANDS = (
     ListHazard,
     AttachFinding,
+    AssignLeader,
     OrderThreeFix,
     RequestExtension,
     ApproveExtension,
@@ -135,6 +143,7 @@ COMMANDS = (
 AnyCommand = (
     ListHazard
     | AttachFinding
+    | AssignLeader
     | OrderThreeFix
     | RequestExtension
     | ApproveExtension
@@ -169,6 +178,26 @@ CORRECTABLE = {
 
 KIND_OF = {"responsible_unit": "unit"}
 """Field → the plan's list its code stands in, where that has another name."""
+
+
+class LeaderMissing(Refusal):
+    """请选择包联领导。
+    Choose the leader in charge."""
+
+
+class LeaderLeadsNothing(Refusal):
+    """包联领导须为领导组组长、副组长或办公室主任。请从名单中选择。
+    The leader in charge is the group leader, a deputy leader or the office director. Choose one from the list."""
+
+
+class LeaderNamedByLeaders(Refusal):
+    """包联领导由领导组组长、副组长或办公室主任确定。
+    The group leader, a deputy leader or the office director names the leader in charge."""
+
+
+class LeaderDidTheWork(Refusal):
+    """包联领导不能同时是整改责任人或报告完成的人。
+    The leader in charge is another person than the one responsible, and than whoever completed the work."""
 
 
 class ThreeFixNeedsMeasure(Refusal):
@@ -274,6 +303,11 @@ class AlreadyCompleted(Refusal):
 class AcceptanceBySamePerson(Refusal):
     """验收人不能是整改责任人或报告完成的人。
     Acceptance is by another person than the one responsible or the one who completed."""
+
+
+class AcceptanceByLeaderInCharge(Refusal):
+    """包联领导不能验收自己包联的隐患。
+    The leader in charge of a hazard does not accept or reject it."""
 
 
 class AcceptanceNeedsInspector(Refusal):

@@ -14,6 +14,7 @@ from services.cases.hazard_bodies import (
     Completion,
     ExtensionApproval,
     ExtensionRequest,
+    LeaderInCharge,
     ThreeFix,
 )
 from services.cases.who_may import ACCEPTING, DOERS, LEADING, ORDERING
@@ -42,9 +43,13 @@ FORMS = (
     HazardForm("extension-requests", DOERS, ask.RequestExtension, ExtensionRequest),
     HazardForm("acceptance", ACCEPTING, ask.Accept, Acceptance),
     HazardForm("rejection", ACCEPTING, ask.Reject, Because),
+    HazardForm("leader", LEADING, ask.AssignLeader, LeaderInCharge),
 )
 
 FIELD_OF: Mapping[str, str] = {
+    "LeaderMissing": "leader",
+    "LeaderLeadsNothing": "leader",
+    "LeaderDidTheWork": "leader",
     "ThreeFixNeedsMeasure": "measure",
     "ThreeFixNeedsPerson": "responsible",
     "ThreeFixNeedsDeadline": "deadline_at",
@@ -94,7 +99,7 @@ def offered(told: Mapping[str, Any], who: Actor, head_of: str | None) -> list[Ha
     """
     acting = who.on_behalf_of or who.person
     theirs = acting == told["responsible"] or (head_of is not None and head_of == told["village"])
-    hands = {told["responsible"], told["completed_by"]}
+    barred = {told["responsible"], told["completed_by"], told["leader"]}
     running = told["state"] == "three_fix_ordered"
     waiting = told["wanted_at"] is not None
     fits = {
@@ -103,7 +108,8 @@ def offered(told: Mapping[str, Any], who: Actor, head_of: str | None) -> list[Ha
         "extension-refusal": waiting and acting != told["asked_by"],
         "completion": running and theirs,
         "extension-requests": running and theirs and not waiting,
-        "acceptance": told["state"] == "completed" and acting not in hands,
-        "rejection": told["state"] == "completed" and acting not in hands,
+        "acceptance": told["state"] == "completed" and acting not in barred,
+        "rejection": told["state"] == "completed" and acting not in barred,
+        "leader": told["state"] in ("listed", "three_fix_ordered", "completed"),
     }
     return [form for form in FORMS if who.post in form.posts and fits[form.step]]

@@ -13,7 +13,7 @@ from services.cases.hazard_bodies import State
 from services.cases.hazard_forms import FORMS, HazardForm, command_from, field_for, offered
 from services.cases.read_models import hazard_file, site_line
 from services.cases.sight import sight_of
-from services.cases.who_may import READERS
+from services.cases.who_may import LEADING, READERS
 from shared.contracts.event import Code, Id
 from shared.decider import Actor
 from shared.identity import posts
@@ -29,6 +29,8 @@ router = APIRouter(prefix="/cases/hazards", include_in_schema=False)
 AtDoor = Annotated[Door, Depends(door)]
 Reader = Annotated[Actor, Depends(page_reader(*READERS))]
 LINES = 30
+NOBODY = "nobody"
+"""The filter for hazards of which no leader is in charge."""
 ONE_DAY = timedelta(days=1)
 TONES = {"became_overdue": "red", "entered_in_error": "red", "accepted": "green", "closed_out": "green"}
 
@@ -42,10 +44,11 @@ async def hazards_page(
     village: str = "",
     category: str = "",
     overdue: str = "",
+    leader: str = "",
     cursor: str = "",
 ) -> HTMLResponse:
     """The list, newest number first, open hazards unless asked otherwise."""
-    wanted = {"state": state, "village": village, "category": category, "overdue": overdue}
+    wanted = {"state": state, "village": village, "category": category, "overdue": overdue, "leader": leader}
     before, sight = read_cursor(cursor, int), sight_of(who)
     async with at.reading() as tx:
         rows = await hazard_file.lines(
@@ -57,9 +60,12 @@ async def hazards_page(
             village=village or None,
             category=category or None,
             overdue=True if overdue else None,
+            leader=leader if leader not in ("", NOBODY) else None,
+            unled=leader == NOBODY,
         )
         plan = await at.terms(tx)
-        people = await names_of(tx, {row["responsible"] for row in rows} - {None})
+        leaders = await _leaders(tx, at)
+        people = await names_of(tx, {row[place] for row in rows for place in ("responsible", "leader")} - {None})
     following = {**wanted, "cursor": cursor_of(rows[LINES - 1]["hazard_no"])} if len(rows) > LINES else None
     return page(
         request,
@@ -67,6 +73,7 @@ async def hazards_page(
         plan=plan,
         lines=[{**row, "days": days_left(row, at.clock.now())} for row in rows[:LINES]],
         people=people,
+        leaders=leaders,
         wanted=wanted,
         whole_town=sight.open,
         villages=plan.codes("village") if plan else (),
@@ -101,6 +108,7 @@ async def _shown(request: Request, at: Door, who: Actor, hazard: str, bad: Refus
             "steps": [_in_words(step) for step in steps],
             "people": await names_of(tx, hazard_file.people_in(told, steps)),
             "site": await site_line.one(tx, told["site"]) if told["site"] else None,
+            "leaders": await _leaders(tx, at),
             "candidates": await _candidates(tx, at, told["village"], plan) if told["state"] == "listed" else [],
         }
     return page(
@@ -136,6 +144,15 @@ async def _candidates(tx: Tx, at: Door, village: str, plan: PlanTerms | None) ->
     able = [h for h in held if h.post not in ("auditor", "custodian") and h.village in (None, village)]
     order = plan.codes("post") if plan else ()
     return sorted(able, key=lambda h: (h.village is None, order.index(h.post) if h.post in order else 99, h.person))
+
+
+async def _leaders(tx: Tx, at: Door) -> dict[str, posts.Holder]:
+    """Who can be in charge of a hazard, each once, in the highest post that they hold."""
+    found: dict[str, posts.Holder] = {}
+    for post in reversed(LEADING):
+        for holder in await posts.holders(tx, post, on=at.today()):
+            found.setdefault(holder.person, holder)
+    return found
 
 
 @router.get("/{hazard}/{step}")

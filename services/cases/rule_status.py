@@ -5,6 +5,8 @@ from services.cases import campaign, hazard_commands, rules, site
 DOES_NOT_FIT = (
     rules.NotInPlan,
     hazard_commands.ResponsibleUnknown,
+    hazard_commands.LeaderMissing,
+    hazard_commands.LeaderLeadsNothing,
     hazard_commands.FieldNotCorrectable,
     hazard_commands.ValueDoesNotFit,
     site.SiteNeedsName,
@@ -16,6 +18,7 @@ DOES_NOT_FIT = (
 """422: what was sent would not fit any record."""
 
 NOT_THEIRS = (
+    hazard_commands.LeaderNamedByLeaders,
     hazard_commands.ExtensionNeedsLeader,
     hazard_commands.ExtensionByOtherPerson,
     hazard_commands.CompletionByOtherPerson,

@@ -21,7 +21,7 @@ from services.notify.audience import (
 )
 from services.notify.known import known_before
 from services.notify.message_commands import AnswerForAll, IssueMessage
-from services.notify.read_models import message_line, report_watch
+from services.notify.read_models import hazard_watch, message_line, report_watch
 from shared.contracts.cases.hazard import (
     HazardBecameOverdue,
     HazardCompleted,
@@ -30,6 +30,7 @@ from shared.contracts.cases.hazard import (
     HazardExtensionRefused,
     HazardExtensionRequested,
     HazardFindingAttached,
+    HazardLeaderAssigned,
     HazardListed,
     HazardRejected,
     HazardThreeFixOrdered,
@@ -93,6 +94,13 @@ async def call_out_for_hazard(e: Recorded[HazardListed | HazardFindingAttached],
     row = await hazard(look, e.stream_id)
     about = e.stream_id if isinstance(e.event, HazardListed) else ref
     return await _call_out(e, ref, row["village"], look, row["hazard_no"], about)
+
+
+@on(HazardLeaderAssigned)
+async def tell_leader(e: Recorded[HazardLeaderAssigned], look: Tx) -> list[IssueMessage]:
+    row = await hazard(look, e.stream_id)
+    matter = Matter(e.event_id, "in_charge", e.stream_id, row["hazard_no"], row["village"], row["deadline_at"])
+    return [message_to(matter, await responsible(look, e.event.leader, None, day_of(e)))]
 
 
 @on(HazardThreeFixOrdered)
@@ -180,7 +188,8 @@ async def tell_missed(e: Recorded[ReportMissed], look: Tx) -> list[IssueMessage]
 
 @on(MessageEscalated)
 async def tell_next_rung(e: Recorded[MessageEscalated], look: Tx) -> list[IssueMessage]:
-    """Everybody who holds the rung's post and was not told before; the first of them gets the message the event names."""
+    """Everybody who holds the rung's post and was not told before, or of them the hazard's leader in charge alone; the first gets
+    the message the event names."""
     line = await message_line.line(look, e.stream_id)
     if line is None:
         return []
@@ -193,6 +202,8 @@ async def tell_next_rung(e: Recorded[MessageEscalated], look: Tx) -> list[IssueM
     ):  # now, or when the step fell due: nobody may be left who held it then
         held = await posts.holders(look, e.event.to_post, on=day)
         people = people or {h.person: h for h in held if h.person not in reached and in_reach(h, line["village"])}
+    if not live and (watched := await hazard_watch.watched(look, line["about"])) and watched["leader"] in people:
+        people = {watched["leader"]: people[watched["leader"]]}
     if not people:
         raise NobodyToTell(post=e.event.to_post, message=e.event.to)
     matter = Matter(

@@ -19,7 +19,7 @@ OVERDUE = frozenset({"overdue", "escalation"})
 KINDS = (
     TASKS
     | OVERDUE
-    | {"live_call_out", "due_soon", "extension_requested", "extension_refused", "acceptance_wanted"}
+    | {"in_charge", "live_call_out", "due_soon", "extension_requested", "extension_refused", "acceptance_wanted"}
     | {"report_opened", "report_due", "report_missed", "report_returned"}
 )
 """Every kind of message; each has a folder of templates."""

@@ -203,6 +203,7 @@ MILESTONES: dict[str, Check] = {
     "六类以上点位走完全程": _six_categories,
     "不合格后再验收": _rejected_first,
     "逾期逐级升级到组长": _up_the_chain,
+    "领导包联": _some(f"{HAZARD}.leader_assigned"),
     "同意延期": _some(f"{HAZARD}.extended"),
     "不同意延期": _some(f"{HAZARD}.extension_refused"),
     "三落实缺时限被拒": _seen("refused:ThreeFixNeedsDeadline"),

@@ -103,6 +103,19 @@ def ordered(
     return Step(when(at), "三落实", does)
 
 
+def led(at: str, to: str = "deputy_leader", by: str = "group_leader", reason: str | None = None) -> Step:
+    """A leader in charge; `reason` where another was before."""
+
+    async def does(scene: Scene, plot: Plot) -> str:
+        hazard = await plot.find_hazard(scene)
+        body = {"leader": scene.cast.who(to).person, "reason": reason}
+        await scene.post(scene.cast.who(by), f"{HAZARDS}/{hazard}/leader", body)
+        post = scene.cast.plan.name("post", to.split()[0])
+        return f"隐患 {plot.hazard_no:03} 由{post}包联" + (f"：{reason}" if reason else "")
+
+    return Step(when(at), "领导包联", does)
+
+
 def refused_order(at: str, measure: str) -> Step:
     """A three-fix without a deadline is refused."""
 

@@ -20,6 +20,15 @@ async def orders(hand: Hand) -> None:
 
 
 @act(3)
+async def puts_in_charge(hand: Hand) -> None:
+    """A deputy leader; nothing happens where it is that one already."""
+    if (line := one_of(hand, [line for line in hand.seen.hazards if line["state"] == "listed"], keep=1)) is None:
+        return
+    body = {"leader": hand.who("deputy_leader").person}
+    await _to(hand, "puts_in_charge", "office_director", line, "leader", body, ("hazard.leader_assigned",), ())
+
+
+@act(3)
 async def asks_longer(hand: Hand) -> None:
     if (line := _hazard(hand, "three_fix_ordered")) is None:
         return

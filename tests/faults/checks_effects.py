@@ -96,6 +96,8 @@ def _must_know(fact: Fact, responsible: str, plan: LoadedPlan) -> Iterator[tuple
     data = fact.data
     if _live(fact):
         yield from ((fact.stream, "live_call_out", person) for person in _holders(plan, "duty_officer"))
+    if fact.type == hazard.HazardLeaderAssigned.type:
+        yield fact.event_id, "in_charge", data["leader"]
     if kind := TO_RESPONSIBLE.get(fact.type):
         yield fact.event_id, kind, responsible
     if (kind := TO_REPORTERS.get(fact.type)) and data.get("scope", "unit") == "unit":

@@ -10,7 +10,7 @@ from services.cases.sight import Sight
 from shared.errors import NotFound
 from shared.sql import Tx
 
-PEOPLE = ("responsible", "asked_by", "completed_by", "accepted_by", "rejected_by")
+PEOPLE = ("leader", "responsible", "asked_by", "completed_by", "accepted_by", "rejected_by")
 ACTORS = ("actor", "on_behalf_of")
 
 
@@ -54,7 +54,10 @@ def people_in(told: Mapping[str, Any], steps: list[dict[str, Any]]) -> set[str]:
     return {person.partition(";")[0] for person in named if person}
 
 
-NAMING = ("responsible", "requested_by", "approved_by", "refused_by", "completed_by", "accepted_by", "rejected_by")
+NAMING = (
+    "leader", "instead_of", "responsible", "requested_by", "approved_by", "refused_by", "completed_by", "accepted_by",
+    "rejected_by",
+)  # fmt: skip
 """Facts that hold a person's id."""
 
 

@@ -50,6 +50,7 @@ LINE = Table(
     Column("accuracy_m", Integer),
     Column("discovered_at", DateTime(timezone=True), nullable=False),
     Column("listed_at", DateTime(timezone=True), nullable=False),
+    Column("leader", Text),
     Column("measure", Text),
     Column("responsible", Text),
     Column("responsible_unit", Text),
@@ -76,6 +77,7 @@ def _set(*columns: str) -> Any:
 
 SEEN = _set()
 LIVE = update(LINE).where(LINE.c.hazard == given("of"), given("found_live", type_=Boolean)).values(live=True)
+LED = _set("leader")
 ORDERED = _set("state", "measure", "responsible", "responsible_unit", "deadline_at")
 EXTENDED = _set("deadline_at", "overdue")
 OVERDUE = _set("overdue")
@@ -102,6 +104,8 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
         case facts.HazardFindingAttached(live=live):
             yield SEEN, now
             yield LIVE, {"of": of, "found_live": live}
+        case facts.HazardLeaderAssigned(leader=leader):
+            yield LED, {**now, "to_leader": leader}
         case facts.HazardThreeFixOrdered() as h:
             order = {f"to_{c}": getattr(h, c) for c in ("measure", "responsible", "responsible_unit", "deadline_at")}
             yield ORDERED, {**now, "to_state": "three_fix_ordered", **order}
@@ -175,6 +179,8 @@ async def page(
     village: str | None = None,
     category: str | None = None,
     overdue: bool | None = None,
+    leader: str | None = None,
+    unled: bool = False,
 ) -> Sequence[asyncpg.Record]:
     """Newest number first, up to `limit` lines with numbers below `before`. state: a stage, or "open" for all not shut."""
     wanted: Select[Any] = select(LINE)
@@ -182,9 +188,11 @@ async def page(
     wanted = _covered(sight, wanted, params)
     if before is not None:
         wanted, params["before"] = wanted.where(LINE.c.hazard_no < given("before")), before
-    for name, value in (("village", village), ("category", category), ("overdue", overdue)):
+    for name, value in (("village", village), ("category", category), ("overdue", overdue), ("leader", leader)):
         if value is not None:
             wanted, params[f"is_{name}"] = wanted.where(LINE.c[name] == given(f"is_{name}")), value
+    if unled:
+        wanted = wanted.where(LINE.c.leader.is_(None))
     if state == "open":
         wanted = wanted.where(LINE.c.state.not_in(SHUT))
     elif state is not None:

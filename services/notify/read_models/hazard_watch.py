@@ -1,4 +1,5 @@
-"""What notify knows of each hazard: number, village, who is responsible until when, and whether it is still to be done."""
+"""What notify knows of each hazard: number, village, leader in charge, who is responsible until when, whether it is still to be
+done."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from shared.contracts.cases.hazard import (
     HazardCorrected,
     HazardEnteredInError,
     HazardExtended,
+    HazardLeaderAssigned,
     HazardListed,
     HazardRejected,
     HazardThreeFixOrdered,
@@ -28,6 +30,7 @@ WATCH = Table(
     Column("hazard", Text, primary_key=True),
     Column("hazard_no", Integer),
     Column("village", Text),
+    Column("leader", Text),
     Column("responsible", Text),
     Column("unit", Text),
     Column("deadline_at", DateTime(timezone=True)),
@@ -45,6 +48,7 @@ def _put(*columns: str) -> Any:
 
 
 LIST = _put("hazard_no", "village")
+LEAD = _put("leader")
 ORDER = _put("responsible", "unit", "deadline_at", "overdue", "to_do")
 EXTEND = _put("deadline_at", "overdue")
 OVERDUE = _put("overdue")
@@ -57,6 +61,8 @@ def project(e: Recorded[Any]) -> Iterator[Write]:
     match e.event:
         case HazardListed(hazard_no=number, village=village):
             yield LIST, {**hazard, "hazard_no": number, "village": village}
+        case HazardLeaderAssigned(leader=leader):
+            yield LEAD, {**hazard, "leader": leader}
         case HazardThreeFixOrdered(responsible=person, responsible_unit=unit, deadline_at=deadline):
             order = {"responsible": person, "unit": unit, "deadline_at": deadline, "overdue": False, "to_do": True}
             yield ORDER, {**hazard, **order}
@@ -78,6 +84,7 @@ READ_MODEL = ReadModel(
     tables=(WATCH,),
     events=(
         HazardListed,
+        HazardLeaderAssigned,
         HazardThreeFixOrdered,
         HazardExtended,
         HazardBecameOverdue,

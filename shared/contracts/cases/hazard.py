@@ -46,6 +46,15 @@ class HazardFindingAttached(Event):
     summary: OfficeText | None = None
 
 
+class HazardLeaderAssigned(Event):
+    """One leader answers for the hazard from here on, until it is closed out or another takes over, which has a `reason`."""
+
+    type = "cases.hazard.leader_assigned.v1"
+    leader: Id
+    instead_of: Id | None = None
+    reason: OfficeText | None = None
+
+
 class HazardThreeFixOrdered(Event):
     """The three-fix: measure, person, deadline."""
 
@@ -136,6 +145,7 @@ class HazardEnteredInError(Event):
 EVENTS = (
     HazardListed,
     HazardFindingAttached,
+    HazardLeaderAssigned,
     HazardThreeFixOrdered,
     HazardExtensionRequested,
     HazardExtended,

@@ -41,6 +41,28 @@ async def test_a_verified_tip_goes_the_whole_way_and_comes_back_as_a_linked_haza
     ]  # fmt: skip
 
 
+async def test_a_leader_in_charge_is_named_shown_and_found_and_does_not_accept(desk: Desk) -> None:
+    await desk.intake.tip()
+    hazard = await desk.only(unled=True)
+    for nobody in (HEAD, "p-nobody"):
+        assert await desk.refused("group_leader", hazard, "leader", leader=nobody) == (422, "LeaderLeadsNothing")
+    assert await desk.refused("inspector", hazard, "leader", leader="p-director") == (403, "")
+    await desk.done("group_leader", hazard, "leader", leader="p-director")
+    assert await desk.refused("group_leader", hazard, "leader", leader="p-deputy_leader-1") == (409, "ReasonMissing")
+    await desk.done("group_leader", hazard, "leader", leader="p-deputy_leader-1", reason="分工调整")
+    assert await desk.hazards(unled=True) == [] == await desk.hazards(leader="p-director")
+    assert await desk.only(leader="p-deputy_leader-1") == hazard
+    told = await desk.hazard(hazard, "village_head@dulan")
+    assert told["leader"] == "p-deputy_leader-1" and set(told["people"]) == {"p-deputy_leader-1"}
+    seen = (await desk.steps(hazard, "village_head@dulan"))[-1]["facts"]
+    assert seen == {"leader": "p-deputy_leader-1", "instead_of": "p-director", "reason": "分工调整"}
+    await desk.ordered(hazard)
+    await desk.done("village_head@dulan", hazard, "completion", report="已封堵")
+    refused = await desk.send("deputy_leader", f"{HAZARDS}/{hazard}/acceptance", {}, person="p-deputy_leader-1")
+    assert (refused.status_code, refused.json()["rule"]) == (409, "AcceptanceByLeaderInCharge")
+    await desk.done("office_director", hazard, "acceptance")
+
+
 async def test_whoever_did_the_work_does_not_accept_it(desk: Desk) -> None:
     await desk.intake.tip()
     hazard = await desk.only()

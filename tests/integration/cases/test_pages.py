@@ -98,7 +98,7 @@ async def test_everybody_finds_the_forms_they_may_send_and_no_others(desk: Desk)
         assert await offered(who) == {"completion", "extension-requests"}
     assert await offered("inspector") == await offered("designated_reporter@dulan") == set()
     await desk.done("keeper@dulan", hazard, "extension-requests", wanted_at=desk.in_days(9), reason="雪")
-    assert await offered("office_director") == {"extension-approval"}
+    assert await offered("office_director") == {"extension-approval", "leader"}
     await desk.done("keeper@dulan", hazard, "completion", report="已封堵")
     assert await offered("inspector") == {"acceptance", "rejection"}
     assert await offered("keeper@dulan") == set()
@@ -117,6 +117,28 @@ async def test_a_form_that_lacks_the_deadline_comes_back_filled_in_with_the_rule
     assert f'<option value="{HEAD}|dulan" selected>' in answer.text
     assert "灌浆封堵" in answer.text
     assert (await desk.hazard(hazard))["state"] == "listed"
+
+
+async def test_a_leader_is_put_in_charge_on_the_page_and_filtered_by(desk: Desk) -> None:
+    await desk.intake.tip()
+    hazard = await desk.only()
+    address = f"/cases/hazards/{hazard}"
+    assert "尚未确定。" in (await desk.page("group_leader", address)).text
+    nobody = await fill(desk, "group_leader", hazard, "leader")
+    assert nobody.status_code == 422 and "请选择包联领导。" in nobody.text
+    assert re.search(r'id="leader"[^>]*aria-invalid="true"', nobody.text)
+    answer = await fill(desk, "group_leader", hazard, "leader", leader="p-deputy_leader-1")
+    assert answer.status_code == 303
+    page = (await desk.page("group_leader", address)).text
+    assert "更换包联领导" in page and "确定包联领导" in page and "尚未确定。" not in page
+    assert '<option value="p-deputy_leader-1"' not in page, "whoever is in charge is not offered again"
+    silent = await fill(desk, "group_leader", hazard, "leader", leader="p-director")
+    assert silent.status_code == 409 and "必须写明理由。" in silent.text
+    assert '<option value="p-director" selected>' in silent.text
+    assert "/leader" not in (await desk.page("inspector", address)).text
+    for leader, there in (("nobody", False), ("p-deputy_leader-1", True), ("p-director", False), ("", True)):
+        listed = (await desk.page("clerk", f"/cases/hazards?leader={leader}")).text
+        assert (f'href="{address}"' in listed) is there, leader
 
 
 async def test_the_whole_way_goes_by_forms_alone(desk: Desk) -> None:

@@ -58,6 +58,20 @@ async def test_an_overdue_item_climbs_the_whole_ladder_a_rung_a_day(campaign: Ca
     assert "第 5 级" in text and "组长" in text
 
 
+async def test_of_the_leaders_only_the_one_in_charge_is_told_and_before_that_that_they_are(campaign: Campaign) -> None:
+    hazard = await campaign.hazard()
+    await campaign.done("group_leader", f"/cases/v1/hazards/{hazard}/leader", {"leader": LEADERS[1]})
+    (told,) = await campaign.messages(kind="in_charge")
+    assert (told["recipient"], told["about"], told["due_at"]) == (LEADERS[1], f"hazard-{hazard}", None)
+    assert "由您包联" in (await campaign.message(told["message"]))["text"]
+    await campaign.ordered(hazard, "p-director", "campaign_office", days=1)
+    for _ in range(5):
+        await campaign.pass_time(days=1)
+    climbed = await told_by(campaign, "escalation")
+    assert climbed[-2:] == [(3, LEADERS[1]), (4, "p-group_leader")], climbed
+    assert LEADERS[0] not in {person for _, person in climbed}
+
+
 async def test_whoever_was_told_already_is_not_told_again_on_the_way(campaign: Campaign) -> None:
     """The village's own head is responsible: the rung of the village is passed over."""
     await campaign.ordered(await campaign.hazard(), HEAD, days=1)

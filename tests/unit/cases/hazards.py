@@ -47,6 +47,7 @@ RUNNING = (LISTED, ORDERED)
 DONE = (*RUNNING, COMPLETED)
 OVER = (*DONE, ACCEPTED, CLOSED)
 
+NAME = ask.AssignLeader(hazard=H, leader="p-deputy")
 REQUEST = ask.RequestExtension(hazard=H, wanted_at=LATER, reason="雪封路")
 COMPLETE = ask.Complete(hazard=H, report="已封堵")
 ACCEPT = ask.Accept(hazard=H)

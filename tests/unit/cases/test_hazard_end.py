@@ -28,6 +28,7 @@ from tests.unit.cases.hazards import (
     LIST,
     LISTED,
     MARK,
+    NAME,
     ORDER,
     ORDERED,
     OVER,
@@ -268,6 +269,7 @@ def test_an_error_mark_needs_a_reason() -> None:
 
 ALL_OTHERS: list[Command] = [
     ask.AttachFinding(hazard=H, source=PATROL),
+    NAME,
     ORDER,
     REQUEST,
     APPROVE,
