@@ -59,8 +59,8 @@ class Replay:
     """`pool` connects with the search path `schema, work, record`, in a live database as <svc>_app; `groups` as in the service's
     card.
 
-    `patience`: seconds that appends may be held back for the sequencer. `limits`: group -> source -> position, for groups that
-    shall not come further; `noting` is called before each event that is written.
+    `patience`: seconds that appends may be held back for the sequencer, and `at_most` for any one lock. `limits`: group -> source
+    -> position, for groups that shall not come further; `noting` is called before each event that is written.
     """
 
     service: str
@@ -70,6 +70,7 @@ class Replay:
     groups: Mapping[str, Sequence[ReadModel]]
     sources: Sequence[str]
     patience: float = 10.0
+    at_most: float = 2.0
     schema: str = "shadow"
     limits: Mapping[str, Mapping[str, int]] | None = None
     noting: Callable[[Tx, Recorded[Any]], Awaitable[None]] | None = None
@@ -145,8 +146,8 @@ class Replay:
     async def swap(self, wait: Callable[[], Awaitable[None]] | None = None) -> None:
         """Puts the shadow in place of the live tables; afterwards there is no shadow to swap again.
 
-        Raises NotReady when the queue does not drain, or somebody does not let go of a table, within `patience`; then all is as
-        before and it may be called again. `wait` is called at the last moment before the exchange.
+        Raises NotReady when the queue does not drain, or somebody does not let go of a table; then all is as before, and it may
+        be called again. `wait` is called at the last moment before the exchange.
         """
         for attempt in range(TRIES):
             try:
@@ -161,7 +162,7 @@ class Replay:
         raise AssertionError("the last try returns or raises")
 
     async def _exchange(self, tx: Tx, wait: Callable[[], Awaitable[None]] | None) -> None:
-        await tx.run(f"SET LOCAL lock_timeout = {int(self.patience * 1000)}")  # appends wait as long, and no longer
+        await tx.run(f"SET LOCAL lock_timeout = {int(self.at_most * 1000)}")  # others wait as long behind it
         await tx.one("SELECT pg_advisory_xact_lock($1)", (APPENDING,))
         await self._drained(tx)
         reached: dict[str, End] = {}

@@ -50,6 +50,8 @@ from shared.stream import connect
 from shared.telemetry import STOPPED, log, why
 from shared.timers import Clockwork, Timers
 
+EXCHANGING = (1.0, 2.0, 5.0, 10.0, *[30.0] * 20)
+"""Seconds between the tries of a rebuild to put its tables in place while somebody reads for long."""
 APART, TOGETHER = 0.02, 0.25
 """Seconds between the sequencer's looks: where appends come from another process, and where each of them rings its bell."""
 
@@ -261,7 +263,16 @@ class Service:
                 await alone.execute(FILL_SHADOW)
                 replay = Replay(self.name, pool, self.sealer, card.inline, card.projections, list(card.consumes()))
                 await replay.fill(progress)
-                await replay.swap()
+                for pause in EXCHANGING:
+                    try:
+                        await replay.swap()
+                        break
+                    except NotReady as reason:  # hours of filling are not thrown away for somebody who reads
+                        log("rebuild", service=self.name).info("not exchanged yet", reason=str(reason), after=pause)
+                    await asyncio.sleep(pause)
+                    await replay.go_on(progress)
+                else:
+                    await replay.swap()
         finally:
             await ended([numbering])
             await pool.close()

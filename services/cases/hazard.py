@@ -39,13 +39,15 @@ class ThreeFix:
 class Hazard:
     """stage: "" (not there) | listed | three_fix_ordered | completed | closed_out | entered_in_error.
 
-    `hands`: everybody who was ever responsible or reported completion, so nobody accepts their own work by a detour.
+    `hands`: everybody who was ever responsible or reported completion, so nobody accepts their own work by a detour; `led`: who
+    was ever in charge, likewise.
     """
 
     stage: str = ""
     village: str = ""
     sources: frozenset[Source] = frozenset()
     leader: str | None = None
+    led: frozenset[str] = frozenset()
     three_fix: ThreeFix | None = None
     asked_by: str | None = None
     wanted_at: datetime | None = None
@@ -205,6 +207,8 @@ def _complete(wish: ask.Complete, state: Hazard, terms: Terms) -> list[Event]:
     order, actor = _running(state), terms.actor
     if not _is_theirs(wish, state, actor):
         raise ask.CompletionByOtherPerson
+    if state.leader and state.leader in (actor.person, actor.on_behalf_of):
+        raise ask.LeaderDidTheWork
     if not (wish.report or "").strip():
         raise ask.ReportMissing
     late = (wish.occurred_at or terms.now) > order.deadline_at and not state.overdue
@@ -319,7 +323,7 @@ def _looking(state: Hazard, actor: Actor) -> None:
         raise ask.AcceptanceNeedsInspector
     if {actor.person, actor.on_behalf_of} & state.hands:
         raise ask.AcceptanceBySamePerson
-    if state.leader and state.leader in (actor.person, actor.on_behalf_of):
+    if {actor.person, actor.on_behalf_of} & state.led:
         raise ask.AcceptanceByLeaderInCharge
 
 
@@ -337,7 +341,7 @@ def evolve(state: Hazard, event: Event) -> Hazard:
         case facts.HazardFindingAttached(source=source):
             return replace(state, sources=state.sources | {source})
         case facts.HazardLeaderAssigned(leader=leader):
-            return replace(state, leader=leader)
+            return replace(state, leader=leader, led=state.led | {leader})
         case facts.HazardThreeFixOrdered() as e:
             order = ThreeFix(e.measure, e.responsible, e.responsible_unit, e.deadline_at)
             return replace(state, stage="three_fix_ordered", three_fix=order, hands=state.hands | {e.responsible})

@@ -306,8 +306,8 @@ class AcceptanceBySamePerson(Refusal):
 
 
 class AcceptanceByLeaderInCharge(Refusal):
-    """包联领导不能验收自己包联的隐患。
-    The leader in charge of a hazard does not accept or reject it."""
+    """现任或曾任包联领导的人不能验收该隐患。
+    Whoever is in charge of a hazard, or was, does not accept or reject it."""
 
 
 class AcceptanceNeedsInspector(Refusal):

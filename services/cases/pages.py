@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.cases.desk import about_hazard, head_of, names_of
 from services.cases.hazard_bodies import State
 from services.cases.hazard_forms import FORMS, HazardForm, command_from, field_for, offered
-from services.cases.read_models import hazard_file, site_line
+from services.cases.read_models import hazard_file, hazard_line, site_line
 from services.cases.sight import sight_of
 from services.cases.who_may import LEADING, READERS
 from shared.contracts.event import Code, Id
@@ -64,8 +64,8 @@ async def hazards_page(
             unled=leader == NOBODY,
         )
         plan = await at.terms(tx)
-        leaders = await _leaders(tx, at)
-        people = await names_of(tx, {row[place] for row in rows for place in ("responsible", "leader")} - {None})
+        led = await hazard_line.leaders(tx) | (await _leaders(tx, at)).keys()  # also who has left their post since
+        people = await names_of(tx, led | {row[place] for row in rows for place in ("responsible", "leader")} - {None})
     following = {**wanted, "cursor": cursor_of(rows[LINES - 1]["hazard_no"])} if len(rows) > LINES else None
     return page(
         request,
@@ -73,7 +73,7 @@ async def hazards_page(
         plan=plan,
         lines=[{**row, "days": days_left(row, at.clock.now())} for row in rows[:LINES]],
         people=people,
-        leaders=leaders,
+        led=sorted(led),
         wanted=wanted,
         whole_town=sight.open,
         villages=plan.codes("village") if plan else (),

@@ -33,7 +33,7 @@ PLACE = ("site", "category", "village", "place", "violation", "mineral", "modus"
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "listed": ("hazard_no", *PLACE, "recurrence_of"),
     "finding_attached": (),
-    "leader_assigned": ("leader", "instead_of", "reason"),
+    "leader_assigned": ("leader", "instead_of"),
     "three_fix_ordered": ("measure", "measure_text", "responsible", "responsible_unit", "deadline_at"),
     "extension_requested": ("requested_by", "wanted_at", "reason"),
     "extended": ("approved_by", "deadline_at", "reason"),

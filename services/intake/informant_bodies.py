@@ -115,8 +115,8 @@ class RetentionList(BaseModel):
 
 
 class WordsLine(BaseModel):
-    """state: requested | approved | refused | erased, of the request made last. `keys_destroyed`: how many the record has lost by
-    its last erasure, in all; 0: nothing was ever sealed under this id, which may be mistyped."""
+    """state: requested | approved | refused | erased | closed, of the request made last. `keys_destroyed`: how many the record
+    has lost by its last erasure, in all; 0: nothing was ever sealed under this id, which may be mistyped."""
 
     model_config = ConfigDict(from_attributes=True)
 

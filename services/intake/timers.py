@@ -6,8 +6,9 @@ record's words, what was written to ask for it, and the reasons for which that w
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import count
 
 from services.intake.disclosure import CloseDisclosure
 from services.intake.informant import EraseInformant
@@ -18,6 +19,7 @@ from services.intake.wording import CATEGORY, EraseWords
 from services.intake.words import informant_of
 from shared import event_store
 from shared.contracts.envelope import read
+from shared.contracts.intake.words import WordsErasureApproved
 from shared.decider import Command
 from shared.identity.key_store import LEAVING, KeyStore
 from shared.opening import read_of
@@ -25,6 +27,7 @@ from shared.sql import Tx
 from shared.timers import Due, Timers, due_at
 
 TIMERS = Timers()
+APPROVED = WordsErasureApproved.type
 HELD_BACK = timedelta(hours=1)
 """After which an approved erasure looks again whether the informant is held still."""
 
@@ -39,19 +42,17 @@ def custodians(keys: KeyStore) -> Timers:
     @timers.on(ERASURE)
     async def erase(due: Due, look: Tx) -> list[Command]:
         tip = f"tip-{due.subject}"
-        records = await words_line.asked_for(look, [tip, *await tip_handling.copies_of(look, tip)])
+        hazards = [h for h in await tip_handling.copies_of(look, tip) if not await tip_handling.held(look, h)]
         asked = await disclosure_line.of_tip(look, due.subject)
-        requests = [f"{CATEGORY}-{each}" for each in records]
-        openings = await read_of(look, [tip, *(f"disclosure-{each}" for each in asked), *requests])
-        gone = await taken(requests, f"informant-{tip}") if requests else {}
+        requests, openings = await _written(look, [tip, *hazards], [tip, *(f"disclosure-{each}" for each in asked)])
+        streams = [f"{CATEGORY}-{each}" for each in requests]
+        gone = await taken(streams, f"informant-{tip}", all_of_it=True) if streams else {}
         await keys.destroy((await informant_of(look, due.subject)).informant, *openings)
-        closed: list[Command] = [
-            CloseDisclosure(disclosure=d, erased=True) for d in await disclosure_line.undecided(look, due.subject)
+        return [
+            EraseInformant(tip=due.subject, openings=tuple(openings)),
+            *(CloseDisclosure(disclosure=d, erased=True) for d in await disclosure_line.undecided(look, due.subject)),
+            *_erased(requests, gone),
         ]
-        for record, about in zip(records, requests, strict=True):
-            if gone[about]:
-                closed.append(EraseWords(record=record, keys={about: gone[about]}))
-        return [EraseInformant(tip=due.subject, openings=tuple(openings)), *closed]
 
     @timers.on(WORDS_ERASURE)
     async def erase_words(due: Due, look: Tx) -> list[Command]:
@@ -59,15 +60,42 @@ def custodians(keys: KeyStore) -> Timers:
         if await tip_handling.held(look, record):
             await look.run(*due_at(WORDS_ERASURE, record, due.due_at + HELD_BACK))
             return []
-        approval = read((await event_store.load(look, about))[-1].body)
-        gone = await taken((record, about, *await read_of(look, [about])), str(approval.event_id))
-        return [EraseWords(record=record, keys={s: k for s, k in gone.items() if k or s in (record, about)})]
+        *_, approval = (e for row in await event_store.load(look, about) if (e := read(row.body)).type == APPROVED)
+        others, openings = await _written(look, [about], [about])
+        streams = [f"{CATEGORY}-{each}" for each in others]
+        gone = await taken((record, about, *streams, *openings), str(approval.event_id))
+        own = {s: k for s, k in gone.items() if s not in streams and (k or s in (record, about))}
+        return [EraseWords(record=record, keys=own), *_erased(others, gone)]
 
-    async def taken(subjects: Sequence[str], erasure: str) -> dict[str, tuple[str, ...]]:
-        """Subject -> ids of its keys, which are destroyed."""
-        retired = await keys.retire(subjects, erasure)
-        await asyncio.sleep(LEAVING)
-        await keys.destroy_keys(key for each in retired.values() for key in each)
-        return retired
+    async def taken(subjects: Sequence[str], erasure: str, all_of_it: bool = False) -> dict[str, tuple[str, ...]]:
+        """Subject -> ids of its keys, which are destroyed. `all_of_it`: also of those that came since this was first begun."""
+        gone: dict[str, tuple[str, ...]] = dict.fromkeys(subjects, ())
+        for nth in count():
+            retired = await keys.retire(subjects, f"{erasure} {nth}" if nth else erasure)
+            if any(retired.values()):
+                await asyncio.sleep(LEAVING)
+                await keys.destroy_keys(key for each in retired.values() for key in each)
+                gone = {subject: (*gone[subject], *ids) for subject, ids in retired.items()}
+            if not all_of_it or not any(retired.values()):
+                break
+        return gone
 
     return timers
+
+
+async def _written(look: Tx, records: list[str], read_of_too: list[str]) -> tuple[list[str], list[str]]:
+    """(records of which somebody asked to erase words: among these, their requests, and readings of any of them; those readings).
+    What is written there may name whoever is named in the first."""
+    openings: list[str] = []
+    while True:
+        requests = await words_line.asked_for(look, [*records, *openings])
+        found = await read_of(look, [*read_of_too, *(f"{CATEGORY}-{each}" for each in requests)])
+        if len(found) == len(openings):
+            return requests, openings
+        openings = found
+
+
+def _erased(requests: Sequence[str], gone: Mapping[str, tuple[str, ...]]) -> list[Command]:
+    """What is recorded of the requests, each in its own stream; one that waits is closed by it."""
+    streams = {record: f"{CATEGORY}-{record}" for record in requests}
+    return [EraseWords(record=record, keys={about: gone[about]}) for record, about in streams.items()]

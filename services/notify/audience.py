@@ -15,7 +15,7 @@ import asyncpg
 from services.notify.known import appointments_arrived
 from services.notify.message_commands import IssueMessage
 from services.notify.read_models import hazard_watch, message_line
-from services.notify.rules import AUDIENCE, OVERDUE, STAND_IN, TASKS, ways
+from services.notify.rules import AUDIENCE, LEADERS, OVERDUE, STAND_IN, TASKS, ways
 from shared.contracts.envelope import Recorded
 from shared.errors import NotReady, Refusal
 from shared.identity import posts
@@ -150,11 +150,15 @@ async def told(look: Tx, line: Any, live: bool) -> list[asyncpg.Record]:
     return [other for other in lines if live or other["due_at"] == line["due_at"]]
 
 
-async def waiting_above(look: Tx, chain: Sequence[Any], village: str | None, on: date) -> tuple[str, ...]:
-    """Posts held by somebody whom this chain has not told; a village's own head only of that village."""
+async def waiting_above(
+    look: Tx, chain: Sequence[Any], village: str | None, on: date, leader: str | None = None
+) -> tuple[str, ...]:
+    """Posts held by somebody whom this chain has not told; a village's own head only of that village. Once the leader in charge
+    is told, none of their leading posts: it was them alone."""
     reached = {line["recipient"] for line in chain}
     held = await posts.everybody(look, on=on)
-    return tuple(sorted({h.post for h in held if h.person not in reached and in_reach(h, village)}))
+    theirs = {h.post for h in held if h.person == leader and leader in reached} & LEADERS
+    return tuple(sorted({h.post for h in held if h.person not in reached and in_reach(h, village)} - theirs))
 
 
 def in_reach(holder: Holder, village: str | None) -> bool:

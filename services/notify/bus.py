@@ -22,6 +22,7 @@ from services.notify.audience import (
 from services.notify.known import known_before
 from services.notify.message_commands import AnswerForAll, IssueMessage
 from services.notify.read_models import hazard_watch, message_line, report_watch
+from services.notify.rules import LEADERS
 from shared.contracts.cases.hazard import (
     HazardBecameOverdue,
     HazardCompleted,
@@ -149,9 +150,9 @@ async def tell_overdue(e: Recorded[HazardBecameOverdue], look: Tx) -> list[Issue
 
 @on(HazardCompleted)
 async def ask_for_acceptance(e: Recorded[HazardCompleted], look: Tx) -> list[IssueMessage]:
-    """Whoever did the work is not asked to accept it."""
+    """Whoever did the work is not asked to accept it, nor is the leader in charge."""
     row = await hazard(look, e.stream_id)
-    hands = frozenset(p for p in (e.event.completed_by, row["responsible"], e.actor) if p)
+    hands = frozenset(p for p in (e.event.completed_by, row["responsible"], row["leader"], e.actor) if p)
     matter = Matter(e.event_id, "acceptance_wanted", e.stream_id, row["hazard_no"], row["village"])
     return messages_to(matter, await audience(look, "acceptance_wanted", day_of(e), but=hands))
 
@@ -188,8 +189,8 @@ async def tell_missed(e: Recorded[ReportMissed], look: Tx) -> list[IssueMessage]
 
 @on(MessageEscalated)
 async def tell_next_rung(e: Recorded[MessageEscalated], look: Tx) -> list[IssueMessage]:
-    """Everybody who holds the rung's post and was not told before, or of them the hazard's leader in charge alone; the first gets
-    the message the event names."""
+    """Everybody who holds the rung's post and was not told before, or of them the hazard's leader in charge alone, as far as is
+    known here; the first gets the message the event names."""
     line = await message_line.line(look, e.stream_id)
     if line is None:
         return []
@@ -202,8 +203,10 @@ async def tell_next_rung(e: Recorded[MessageEscalated], look: Tx) -> list[IssueM
     ):  # now, or when the step fell due: nobody may be left who held it then
         held = await posts.holders(look, e.event.to_post, on=day)
         people = people or {h.person: h for h in held if h.person not in reached and in_reach(h, line["village"])}
-    if not live and (watched := await hazard_watch.watched(look, line["about"])) and watched["leader"] in people:
-        people = {watched["leader"]: people[watched["leader"]]}
+    if not live and e.event.to_post in LEADERS:
+        watched = await hazard_watch.watched(look, line["about"])
+        if watched is not None and watched["leader"] in people:
+            people = {watched["leader"]: people[watched["leader"]]}
     if not people:
         raise NobodyToTell(post=e.event.to_post, message=e.event.to)
     matter = Matter(

@@ -32,6 +32,9 @@ AUDIENCE: dict[str, tuple[str, ...]] = {
 }
 """Posts whose holders are told, where the event itself names nobody."""
 
+LEADERS = frozenset({"office_director", "deputy_leader", "group_leader"})
+"""Posts of whoever may be in charge of a hazard: of their rung they alone are told of it."""
+
 STAND_IN = ("office_director", "deputy_leader", "group_leader")
 """Who is told instead when nobody holds the post, or only somebody who may not decide; the first that is held."""
 

@@ -45,12 +45,12 @@ async def remind_responsible(due: Due, look: Tx) -> IssueMessage | None:
 async def tell_next(due: Due, look: Tx) -> Escalate | None:
     """The item stayed overdue a step longer: the next in the chain is told, whether or not the last one has acknowledged."""
     line = await _standing(look, due)
-    if line is None or await hazard_deadline(look, line) is None:
+    if line is None or (late := await hazard_deadline(look, line)) is None:
         return None
     chain = await told(look, line, live=False)
     step = [other for other in chain if other["step"] == line["step"] and other["kind"] in (*OVERDUE, line["kind"])]
     reason = "still_overdue" if any(other["acknowledged_at"] for other in step) else "not_acknowledged"
-    return await _up(due, look, line, chain, reason)
+    return await _up(due, look, line, chain, reason, late["leader"])
 
 
 @TIMERS.on("report.remind", expects=(StreamExists,))
@@ -70,12 +70,14 @@ async def _standing(look: Tx, due: Due) -> Any:
     return None if line is None or line["withdrawn_at"] else line
 
 
-async def _up(due: Due, look: Tx, line: Any, chain: list[Any], reason: str) -> Escalate | None:
+async def _up(
+    due: Due, look: Tx, line: Any, chain: list[Any], reason: str, leader: str | None = None
+) -> Escalate | None:
     """One step up, once for all who were told at the same step."""
     if any(
         other["step"] > line["step"] or (other["step"] == line["step"] and other["escalated_to"]) for other in chain
     ):
         return None
-    ready = await waiting_above(look, chain, line["village"], town_day(due.due_at))
+    ready = await waiting_above(look, chain, line["village"], town_day(due.due_at), leader)
     to = str(derived(due.subject, "escalated", due.due_at.isoformat()))
     return Escalate(message=due.subject.removeprefix("message-"), to=to, ready=ready, reason=reason)

@@ -38,7 +38,7 @@ OF_TYPE: Mapping[tuple[str, str], str] = {
 }
 UNTOLD = frozenset({"informant", "receipt_digest"})
 """Random values that say nothing to a reader; they stand in the exact bytes."""
-PEOPLE = frozenset({"responsible", "recipient", "person", "members", "by"})
+PEOPLE = frozenset({"responsible", "leader", "instead_of", "recipient", "person", "members", "by"})
 SEALED: Words = ("〔已封存，证据包中不打开〕", "sealed, not opened in a pack")
 YES: Words = ("是", "yes")
 NO: Words = ("否", "no")

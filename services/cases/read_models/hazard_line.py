@@ -148,10 +148,16 @@ READ_MODEL = ReadModel("hazard_line", tables=(LINE,), events=facts.EVENTS, proje
 
 SHUT = ("closed_out", "entered_in_error")
 ONE = select(LINE).where(LINE.c.hazard == given("hazard"))
+LEADERS = select(LINE.c.leader).where(LINE.c.leader.is_not(None), LINE.c.state.not_in(SHUT)).distinct()
 
 
 async def one(tx: Tx, hazard: str) -> asyncpg.Record | None:
     return await tx.one(ONE, {"hazard": hazard})
+
+
+async def leaders(tx: Tx) -> set[str]:
+    """Who is in charge of a hazard that is open."""
+    return {row["leader"] for row in await tx.all(LEADERS)}
 
 
 def place_of(row: asyncpg.Record) -> dict[str, int | None] | None:

@@ -55,12 +55,13 @@ async def test_a_leader_in_charge_is_named_shown_and_found_and_does_not_accept(d
     told = await desk.hazard(hazard, "village_head@dulan")
     assert told["leader"] == "p-deputy_leader-1" and set(told["people"]) == {"p-deputy_leader-1"}
     seen = (await desk.steps(hazard, "village_head@dulan"))[-1]["facts"]
-    assert seen == {"leader": "p-deputy_leader-1", "instead_of": "p-director", "reason": "分工调整"}
+    assert seen == {"leader": "p-deputy_leader-1", "instead_of": "p-director"}, "why is for the leaders"
     await desk.ordered(hazard)
     await desk.done("village_head@dulan", hazard, "completion", report="已封堵")
     refused = await desk.send("deputy_leader", f"{HAZARDS}/{hazard}/acceptance", {}, person="p-deputy_leader-1")
     assert (refused.status_code, refused.json()["rule"]) == (409, "AcceptanceByLeaderInCharge")
-    await desk.done("office_director", hazard, "acceptance")
+    assert await desk.refused("office_director", hazard, "acceptance") == (409, "AcceptanceByLeaderInCharge")
+    await desk.done("inspector", hazard, "acceptance")
 
 
 async def test_whoever_did_the_work_does_not_accept_it(desk: Desk) -> None:

@@ -44,6 +44,10 @@ async def opened(town: Town, record: str) -> UUID:
     return await record_opening(intake(town).app, kind="pack", about=(record,), reason=GROUNDS, actor=who)
 
 
+async def _stream_of(town: Town, event: UUID) -> str:
+    return str(await intake(town).pool.fetchval("SELECT stream_id FROM record.event WHERE event_id = $1", event))
+
+
 async def opening_streams(town: Town) -> set[str]:
     rows = await intake(town).pool.fetch("SELECT stream_id FROM record.event WHERE type = $1", IntakeOpeningMade.type)
     return {row["stream_id"] for row in rows}
@@ -56,7 +60,7 @@ async def alive(town: Town, *subjects: str) -> int:
 async def test_requests_decided_or_not_go_with_the_informant_and_one_that_waited_is_closed(
     ground: Ground, office: Town
 ) -> None:
-    """Killed before it could be said, it is done again and names the same keys."""
+    """Killed before it could be said, it is done again, with what was written meanwhile, and names every key."""
     tip = await screened_tip(office)
     await done(office, f"{TIPS}/{tip}/verification", {"post": "inspector"}, verified(office))
     await office.settled()
@@ -67,22 +71,29 @@ async def test_requests_decided_or_not_go_with_the_informant_and_one_that_waited
     await asked(office, hazard)
     await asked(office, f"words-{record}")
     await opened(office, f"words-{hazard}")
-    requests = [f"words-{each}" for each in (record, hazard, f"words-{record}")]
+    reading = await _stream_of(office, await opened(office, record))
+    await asked(office, reading)
+    records = (record, hazard, f"words-{record}", reading)
+    requests = [f"words-{each}" for each in records]
     readings = await opening_streams(office)
-    assert await alive(office, *requests) == 3 and await alive(office, *readings) == len(readings) > 0
+    assert await alive(office, *requests) == 4 and await alive(office, *readings) == len(readings) > 0
     await done(office, f"{TIPS}/{tip}/erasure", CUSTODIAN, ERASE)
     await done(office, f"{TIPS}/{tip}/erasure/approval", LEADER)
     for point in ("timer: before the commit", "timer: after the commit"):
         async with custodians_door(ground, office) as door:
             door.clockwork.points = kill_at(point)
             await dies(door.clockwork)
+        if point.endswith("before the commit"):
+            assert await alive(office, *requests) == 0
+            await done(office, f"{WORDS_ERASURES}/{reading}/refusal", DEPUTY, {"reason": GROUNDS})
+            assert await alive(office, *requests) == 1
     assert await alive(office, *requests, *readings) == 0
     assert await alive(office, record) == 1, "the office's words in the tip stay"
     for stream in requests:
         said = [fact for fact in await facts_of(office, stream) if fact.type == ERASED]
-        assert [(one.event.subject, len(one.event.keys)) for one in said] == [(stream, 1)]
-    states = [(await line_of(office, each))["state"] for each in (record, hazard, f"words-{record}")]
-    assert states == ["refused", "closed", "closed"]
+        assert [(one.event.subject, len(one.event.keys)) for one in said] == [(stream, 1 + (stream == requests[-1]))]
+    states = [(await line_of(office, each))["state"] for each in records]
+    assert states == ["refused", "closed", "closed", "refused"]
 
     async def forgotten() -> bool:
         return (await line_of(office, record, "group_leader"))["grounds"] is None
@@ -115,11 +126,14 @@ async def test_what_a_record_erases_takes_the_reasons_for_which_its_request_was_
 ) -> None:
     record = f"tip-{await screened_tip(office)}"
     await approved(office, record)
-    opening = await opened(office, f"words-{record}")
-    (event,) = await intake(office).pool.fetch("SELECT stream_id FROM record.event WHERE event_id = $1", opening)
-    assert await alive(office, event["stream_id"]) == 1
+    opening = await _stream_of(office, await opened(office, f"words-{record}"))
+    await asked(office, opening)
+    assert await alive(office, opening, f"words-{opening}") == 2
     async with custodians_door(ground, office) as door:
         assert await door.clockwork.once()
-    assert await alive(office, event["stream_id"], record, f"words-{record}") == 0
-    *_, last = await facts_of(office, f"words-{record}")
-    assert last.event.subject == event["stream_id"] and len(last.event.keys) == 1
+    assert await alive(office, opening, f"words-{opening}", record, f"words-{record}") == 0
+    for stream in (f"words-{record}", f"words-{opening}"):
+        *_, last = await facts_of(office, stream)
+        assert len(last.event.keys) == 1
+        assert last.event.subject == (opening if stream == f"words-{record}" else stream)
+    assert (await line_of(office, opening))["state"] == "closed"

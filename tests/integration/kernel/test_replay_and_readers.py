@@ -63,7 +63,7 @@ async def test_whoever_reads_for_long_makes_the_swap_give_up_and_appends_go_on(
 ) -> None:
     await live.fill(3)
     await live.number()
-    replay = a_replay(live, shadow, patience=0.2)
+    replay = a_replay(live, shadow, at_most=0.2)
     await replay.fill()
     async with reading(live.pool, [LINES]):
         with pytest.raises(NotReady, match="reading or writing for long"):

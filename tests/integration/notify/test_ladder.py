@@ -72,6 +72,32 @@ async def test_of_the_leaders_only_the_one_in_charge_is_told_and_before_that_tha
     assert LEADERS[0] not in {person for _, person in climbed}
 
 
+async def test_a_leader_in_charge_with_two_leading_posts_is_told_once_and_nobody_else_for_either(
+    campaign: Campaign,
+) -> None:
+    """The office director is a deputy leader, too."""
+    hazard = await campaign.hazard()
+    await campaign.done("group_leader", f"/cases/v1/hazards/{hazard}/leader", {"leader": "p-director"})
+    await campaign.ordered(hazard, KEEPER, days=1)
+    for _ in range(6):
+        await campaign.pass_time(days=1)
+    climbed = [(0, KEEPER), (1, HEAD), *((2, i) for i in INSPECTORS), (3, "p-director"), (4, "p-group_leader")]
+    assert await told_by(campaign, "overdue", "escalation") == climbed
+
+
+async def test_a_leader_in_charge_is_not_asked_to_accept(campaign: Campaign) -> None:
+    """The inspectors are gone, so the office director would be the first to be asked, and may not."""
+    hazard = await campaign.hazard()
+    await campaign.done("group_leader", f"/cases/v1/hazards/{hazard}/leader", {"leader": "p-director"})
+    await campaign.ordered(hazard, KEEPER, days=2)
+    for person in campaign.town.plan.people:
+        if person.post == "inspector":
+            path = f"/cases/v1/appointments/{person.assignment}/end"
+            await campaign.done("office_director", path, {"on": "2018-01-21", "reason": "transferred"})
+    await campaign.done("keeper@dulan", f"/cases/v1/hazards/{hazard}/completion", {"report": "已封堵"})
+    assert sorted(m["recipient"] for m in await campaign.messages(kind="acceptance_wanted")) == LEADERS
+
+
 async def test_whoever_was_told_already_is_not_told_again_on_the_way(campaign: Campaign) -> None:
     """The village's own head is responsible: the rung of the village is passed over."""
     await campaign.ordered(await campaign.hazard(), HEAD, days=1)

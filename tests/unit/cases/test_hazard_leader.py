@@ -46,9 +46,7 @@ def test_another_takes_over_with_a_reason_and_says_from_whom() -> None:
     given(HAZARD, LISTED, NAMED).when(silent, at(DIRECTOR)).refused(ask.ReasonMissing)
     taken_over = facts.HazardLeaderAssigned(leader="p-leader", instead_of="p-deputy", reason="分工调整")
     given(HAZARD, LISTED, NAMED).when(ANOTHER, at(DIRECTOR)).then(taken_over)
-    given(HAZARD, *DONE, NAMED, taken_over).when(ACCEPT, at(DEPUTY)).then(
-        facts.HazardAccepted(accepted_by="p-deputy"), CLOSED
-    )
+    given(HAZARD, *DONE, NAMED, taken_over).when(ACCEPT, at(DEPUTY)).refused(ask.AcceptanceByLeaderInCharge)
 
 
 def test_somebody_has_to_be_named_and_nobody_once_it_is_over() -> None:
@@ -62,6 +60,9 @@ def test_whoever_does_the_work_is_not_in_charge_whichever_comes_first() -> None:
     in_charge = facts.HazardLeaderAssigned(leader="p-owner")
     given(HAZARD, *RUNNING).when(owner, at(DIRECTOR)).refused(ask.LeaderDidTheWork)
     given(HAZARD, LISTED, in_charge).when(ORDER, at(DIRECTOR)).refused(ask.LeaderDidTheWork)
+    theirs = ask.Complete(hazard=H, head_of="140181101207", report="已封堵")
+    for who in (DEPUTY, behalf(DEPUTY)):
+        given(HAZARD, *RUNNING, NAMED).when(theirs, at(who)).refused(ask.LeaderDidTheWork)
     instead = ask.Correct(hazard=H, field="responsible", value=Value(ref="p-deputy"), reason="登记有误")
     given(HAZARD, *RUNNING, NAMED).when(instead, at(CLERK)).refused(ask.LeaderDidTheWork)
 
