@@ -209,6 +209,16 @@ GRANT EXECUTE ON FUNCTION public.retire_keys(text[], text), public.uncleared(), 
     TO keys_custodian;
 """
 
+# A seventh step: Postgres takes no samples of wrapped keys, for these outlive the row in pg_statistic. Changing a column's type,
+# even to the one it has, drops what was taken.
+UNSAMPLED_DDL = """
+ALTER TABLE public.key ALTER COLUMN wrapped TYPE bytea;
+ALTER TABLE public.key ALTER COLUMN wrapped SET STATISTICS 0;
+"""
+SAMPLED = """
+SELECT attstattarget IS DISTINCT FROM 0 FROM pg_attribute WHERE attrelid = 'public.key'::regclass AND attname = 'wrapped'
+"""
+
 
 async def make_schema(connection: asyncpg.Connection) -> None:
     """Whatever step is missing; as keys_owner."""
@@ -224,3 +234,5 @@ async def make_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(LOST_DDL)
     if not await connection.fetchval("SELECT to_regproc('public.retire_keys') IS NOT NULL"):
         await connection.execute(RETIRED_FIRST_DDL)
+    if await connection.fetchval(SAMPLED):
+        await connection.execute(UNSAMPLED_DDL)

@@ -173,6 +173,22 @@ async def test_a_database_of_an_earlier_version_is_cleared_of_what_was_erased_be
     assert await in_files(superuser, kept[2]) == 0
 
 
+async def test_postgres_takes_no_samples_of_wrapped_keys_and_those_of_an_earlier_version_go(keys: Keys) -> None:
+    superuser, [kept, *_] = await some(keys)
+    await superuser.execute(f'ALTER DATABASE "{keys.database}" OWNER TO keys_owner')  # as the first one is
+    sampled = "SELECT count(*) FROM pg_stats WHERE tablename = 'key' AND attname = 'wrapped'"
+    await superuser.execute("ANALYZE key")
+    assert await superuser.fetchval(sampled) == 0 and await in_files(superuser, kept) == 1
+    await superuser.execute("ALTER TABLE key ALTER COLUMN wrapped SET STATISTICS -1")
+    await superuser.execute("ANALYZE key")
+    assert await superuser.fetchval(sampled) == 1 and await in_files(superuser, kept) == 2
+    for _ in range(2):
+        await migrate_keys(keys.templates.dsn(keys.database, "keys_owner"))
+    assert await superuser.fetchval(sampled) == 0
+    await superuser.execute("VACUUM FULL pg_statistic")
+    assert await in_files(superuser, kept) == 1
+
+
 async def test_the_wal_keeps_it_until_a_checkpoint_when_it_is_not_recycled(keys: Keys) -> None:
     """As embedded towns and docker-compose.yml set it (tests/observability/test_operations_page.py); with recycling, nobody can
     say until when."""
