@@ -27,8 +27,9 @@ MARKED = f"SELECT coalesce(current_setting('{SETTING}', true), '')"
 
 @asynccontextmanager
 async def alone_on(server: str) -> AsyncIterator[asyncpg.Connection]:
-    """As the server's superuser, who restores databases of it: the connection that keeps other restores away, to mark and unmark
-    with. Raises NotReady while another is at work; whichever database of the server each was told to connect to."""
+    """As the server's superuser, who restores its databases, or changes what wraps its keys: the connection that keeps others
+    away, to mark and unmark with. Raises NotReady while another is at work; whichever database of the server each was told to
+    connect to."""
     # Such a lock belongs to one database, so all take it in the same one.
     settings = {"application_name": "minewatch restore", "idle_session_timeout": "0"}
     connection = await asyncpg.connect(server, database="postgres", server_settings=settings)
@@ -38,7 +39,8 @@ async def alone_on(server: str) -> AsyncIterator[asyncpg.Connection]:
             await connection.execute(ALONE)
         except asyncpg.LockNotAvailableError:
             raise NotReady(
-                "另一个恢复正在使用这台服务器，请等它结束。 Another restore is at work on this server: let it come to its end"
+                "另一个恢复或换钥正在使用这台服务器，请等它结束。 "
+                "Another restore is at work on this server, or keys rewrap: let it come to its end"
             ) from None
         yield connection
     finally:

@@ -130,7 +130,7 @@ class Service:
     async def open(self) -> None:
         """Connects, and makes read model tables that are not there yet; those of an earlier version wait for `rebuild`.
 
-        Raises NotReady where a restore has not come to its end."""
+        Raises NotReady where a restore has not come to its end, WrongMasterKey where the newest keys were wrapped otherwise."""
         s = self.settings
         self.pool = await open_pool(s.app_dsn, s.pool)
         self.log_pool = await open_pool(s.log_dsn, 2)
@@ -139,6 +139,7 @@ class Service:
         wrapper = wrapper_of(s.master_key, s.key_service)
         self.beside.append(wrapper.close)
         keys = KeyStore(self.keys_pool, wrapper, self.name, frozenset({"all", "office"}))
+        await keys.see_that_it_opens()
         self.sealer = ServiceSealer(keys)
         self.custodians_pool: asyncpg.Pool | None = None
         if s.keys_custodian_dsn is not None and self.card.custodians is not None:

@@ -15,6 +15,12 @@ class SettingMissing(MinewatchError):
     """A setting that the service cannot run without is not given."""
 
 
+def renewed(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """As it will be when each MINEWATCH_NEW_… that is given has taken the place of the one without NEW_."""
+    given = {name: value for name, value in environment.items() if name.startswith("MINEWATCH_NEW_") and value}
+    return {**environment, **{name.replace("NEW_", "", 1): value for name, value in given.items()}}
+
+
 @dataclass(frozen=True)
 class KeyService:
     """A key management service that speaks the Transit API of Vault and OpenBao (MINEWATCH_KEY_WRAPPER=transit).

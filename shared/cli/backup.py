@@ -24,6 +24,7 @@ from shared.cli.stopped import databases_of
 from shared.cosigning import PolicyFileError, load_policy
 from shared.database import dsn_of
 from shared.embedded.home import Home
+from shared.errors import NotReady
 from shared.plan.loader import load_plan
 from shared.replay import Progress
 from shared.settings import SettingMissing
@@ -43,6 +44,11 @@ OF_CONTAINERS = (
     f"clients.json and the webhooks file: {KEEP}",
     f"the signer's folder: {NEVER}",
 )
+
+
+class HalfRewrapped(NotReady):
+    """更换主密钥尚未完成，此时的密钥备份无法恢复。请先运行完再备份。
+    The change of the master key has not come to its end, and no copy of the keys could be restored. Finish it first."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +212,8 @@ async def _found(data: Path | None) -> AsyncIterator[Found]:
         )
         return
     home = Home(data.resolve())
+    if home.known and home.changes_master_key:
+        raise HalfRewrapped(f"minewatch keys rewrap --data {home.folder}")
     async with databases_of(data) as dsn:
         plan = load_plan(home.plans / (home.plans / "current").read_text("utf-8").strip()).plan
         secret = tuple(

@@ -30,6 +30,7 @@ COMMANDS = {
         "shared.cli.environment:environment",
         "Make the file that docker-compose.yml reads: every secret fresh, readable by its owner only.",
     ),
+    "keys": ("shared.cli.keys:keys", "What wraps the keys of sealed texts."),
     "migrate": ("shared.cli.migrate:migrate", "Bring every database to the newest step, each as its owner."),
     "parked": (
         "shared.cli.parked:parked",

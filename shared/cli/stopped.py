@@ -15,8 +15,8 @@ from shared.settings import Settings
 
 
 @asynccontextmanager
-async def stopped_town(data: Path) -> AsyncIterator[Callable[[str], str]]:
-    """Starts the Postgres of a town whose services do not run; gives each service's database as its owner."""
+async def stopped_postgres(data: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """Starts the Postgres of a town whose services do not run. Raises AlreadyRunning, ClickException."""
     home = Home(data.resolve())
     if not home.known:
         raise click.ClickException(f"no town lives in {home.folder}")
@@ -25,11 +25,17 @@ async def stopped_town(data: Path) -> AsyncIterator[Callable[[str], str]]:
     postgres = EmbeddedPostgres(home.folder / "postgres", home.run)
     try:
         await postgres.start()
-        port = postgres.access.port
-        yield lambda name: as_owner(home, name, port)
+        yield postgres
     finally:
         await postgres.stop()
         program.remove()
+
+
+@asynccontextmanager
+async def stopped_town(data: Path) -> AsyncIterator[Callable[[str], str]]:
+    """As stopped_postgres; gives each service's database as its owner."""
+    async with stopped_postgres(data) as postgres:
+        yield lambda name: as_owner(Home(data.resolve()), name, postgres.access.port)
 
 
 @asynccontextmanager

@@ -15,11 +15,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from shared.backup.manifest import sync_folder
 from shared.database import SCRATCH, dsn_of, role_names
 from shared.embedded.processes import write_private
 from shared.identity.token_keys import fresh_pair
 from shared.settings import KeyService, Settings
 from shared.signer.folder import SignerFolder
+
+NEXT = "next_master_key"
+"""In secrets.json while keys may already be under it."""
+
+
+def fresh_master_key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True)
@@ -89,12 +97,30 @@ class Home:
         made = {
             "passwords": {role: secrets.token_urlsafe(24) for role in (*role_names(), SCRATCH)},
             "secret": secrets.token_urlsafe(48),
-            "master_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "master_key": fresh_master_key(),
             "token_private": private,
             "token_public": public,
         }
         write_private(self._secrets_path, json.dumps(made, indent=1))
         return made
+
+    @property
+    def changes_master_key(self) -> bool:
+        """Whether keys may be under two: a change was begun, and has not come to its end."""
+        return NEXT in self.secrets
+
+    def begin_master_key(self, key: str) -> None:
+        """Keeps `key` beside the present one, on the disk, before anything is wrapped with it."""
+        self._keep({**self.secrets, NEXT: key})
+
+    def change_master_key(self, key: str) -> None:
+        """`key` takes the place of the present one, which is in no file any more. Empty where a key service does that."""
+        self._keep({name: value for name, value in self.secrets.items() if name != NEXT} | {"master_key": key})
+
+    def _keep(self, kept: dict[str, Any]) -> None:
+        write_private(self._secrets_path, json.dumps(kept, indent=1), synced=True)
+        sync_folder(self._secrets_path.parent)
+        self.__dict__.pop("secrets", None)
 
     def settings(self, service: str, jurisdiction: str, postgres: str, nats: str) -> Settings:
         """`postgres`: any address of the embedded server; `nats`: its address with credentials."""

@@ -367,11 +367,14 @@ async def keep_running(server: Restartable, pause: float = 2.0) -> None:
                 log.error("%s", failure)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replaces the file in one step; only its owner may read it."""
+def write_private(path: Path, text: str, synced: bool = False) -> None:
+    """Replaces the file in one step; only its owner may read it. `synced`: on the disk are the old one or this, whole."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with open(fresh, "w", encoding="utf-8", opener=_private) as file:
         file.write(text)
+        file.flush()
+        if synced:
+            os.fsync(file.fileno())
     fresh.replace(path)
 
 

@@ -23,8 +23,8 @@ AS_LONG_AS_IT_TAKES = 600.0
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 
-async def clear(connection: Connection) -> bool:
-    """Writes the table anew when keys were destroyed since that was last done; as keys_custodian or keys_owner.
+async def clear(connection: Connection, anyway: bool = False) -> bool:
+    """Writes the table anew when keys were destroyed since that was last done, or `anyway`; as keys_custodian or keys_owner.
 
     False when it could not, or somebody's older snapshot still sees what was destroyed: the log says why, and it is to be done
     again; whoever does it sees that it is still to be done. Raises nothing for that: the keys are destroyed all the same. Of no
@@ -32,7 +32,7 @@ async def clear(connection: Connection) -> bool:
     """
     try:
         uncleared = await connection.fetchval(UNCLEARED)
-        reason = await _anew(connection) if uncleared else None
+        reason = await _anew(connection) if uncleared or anyway else None
         if uncleared and reason is None:
             await connection.execute(CLEARED, uncleared)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

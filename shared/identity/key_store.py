@@ -17,9 +17,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from shared.errors import NotReady, Refusal
+from shared.errors import KeyServiceAway, NotReady, Refusal
 from shared.identity.clearing import clear
-from shared.identity.wrapping import KeyWrapper
+from shared.identity.wrapping import KeyWrapper, WrongMasterKey
 from shared.telemetry import log
 
 # One round trip: the key made now, or the one that is there. No row when another writer's key was committed in between.
@@ -42,6 +42,10 @@ VALUES ($1, $2, $3, $4, $5, $6, false)
 OPENABLE = """
 SELECT key_id, subject, audience, wrapped FROM public.key
 WHERE key_id = ANY($1::uuid[]) AND audience = ANY($2::text[]) AND wrapped IS NOT NULL
+"""
+NEWEST = """
+SELECT key_id, subject, audience, wrapped FROM public.key
+WHERE audience = ANY($1::text[]) AND wrapped IS NOT NULL ORDER BY made_at DESC LIMIT 5
 """
 
 STILL_SEALING = "SELECT sealing FROM public.key WHERE key_id = $1"
@@ -188,6 +192,21 @@ class KeyStore:
         secrets = await self._wrapper.unwrap([(row["wrapped"], aad) for row, aad in zip(rows, bound, strict=True)])
         opened = [_Opened(row["subject"], secret) for row, secret in zip(rows, secrets, strict=True)]
         return {str(row["key_id"]): each for row, each in zip(rows, opened, strict=True)}
+
+    async def see_that_it_opens(self) -> None:
+        """Raises WrongMasterKey when none of the newest keys opens: whatever was sealed with this wrapper would not open with the
+        others. A key service that is away is waited for, not here."""
+        wrong: WrongMasterKey | None = None
+        for row in await self._pool.fetch(NEWEST, sorted(self.audiences)):
+            try:
+                await self._opened([row])
+                return
+            except KeyServiceAway:
+                return
+            except WrongMasterKey as error:
+                wrong = error
+        if wrong is not None:
+            raise wrong
 
     async def retire(self, subjects: Sequence[str], erasure: str) -> dict[str, tuple[str, ...]]:
         """Nothing more is sealed with the keys that these subjects have now; subject -> their ids. Only a custodian's role may.

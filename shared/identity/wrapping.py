@@ -20,8 +20,9 @@ Wrapped = tuple[bytes, bytes]
 
 
 class WrongMasterKey(NotReady):
-    """主密钥不符，密钥无法打开。请检查 MINEWATCH_MASTER_KEY 或密钥服务的设置。
-    A key does not open with this master key. Check MINEWATCH_MASTER_KEY, or the settings of the key service."""
+    """主密钥不符，密钥无法打开。请检查 MINEWATCH_MASTER_KEY 或密钥服务的设置；如 minewatch keys rewrap 中断过，请再运行一次。
+    A key does not open with this master key. Check MINEWATCH_MASTER_KEY, or the settings of the key service.
+    If minewatch keys rewrap was broken off, run it again."""
 
 
 class KeyWrapper(Protocol):

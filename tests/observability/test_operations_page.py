@@ -70,3 +70,11 @@ def test_an_upgrade_stops_every_container_that_writes_to_a_database() -> None:
     assert {"intake", "custodian"} <= writers
     [stopped] = re.findall(r"^docker compose stop (.*)$", OPERATIONS, re.MULTILINE)
     assert set(stopped.split()) == writers
+
+
+def test_whatever_is_said_of_the_old_wrapper_can_be_said_of_the_new_one_in_containers() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    told = set(services["backup"]["environment"])
+    wrapping = {name for name in told if re.match("MINEWATCH_(MASTER_KEY|KEY_WRAPPER|KMS_)", name)}
+    assert len(wrapping) == 7
+    assert {name.replace("MINEWATCH_", "MINEWATCH_NEW_") for name in wrapping} <= told
