@@ -66,7 +66,7 @@ async def town(keys: Keys) -> AsyncIterator[Town]:
     name = await custodian.sealing_key("i-1", "custodian", "tip-1")  # the oldest
     erased = await office.sealing_key("i-2", "office", "tip-2")
     made = [await office.sealing_key(f"tip-{n}", "office", f"tip-{n}") for n in range(19)]
-    assert await custodian.destroy("i-2") == 1
+    assert await custodian.destroy("i-2") == 1 and await custodian.clear()
     yield Town(keys, connection, made, name, erased)
     await connection.close()
 
