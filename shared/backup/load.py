@@ -28,7 +28,11 @@ WAITING = """
 SELECT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     WHERE c.relnamespace = to_regnamespace('view') AND a.attname = 'restored_and_to_be_rebuilt')
 """
-OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+# Of what Postgres does by itself nobody is the user.
+OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+"""
 UNMAKE = """
 DROP SCHEMA IF EXISTS view, shadow, work, record CASCADE;
 DROP TABLE IF EXISTS public.schema_version;

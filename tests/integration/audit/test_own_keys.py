@@ -32,6 +32,7 @@ async def screened(town: Town) -> tuple[str, str]:
 
 
 async def found(town: Town) -> list[tuple[int | None, str]]:
+    await town.settled()
     intake = town.services["intake"]
     own = OwnKeys(intake.pool, intake.keys_pool)
     for row in await intake.pool.fetch("SELECT position, body FROM record.log JOIN record.event USING (event_id)"):
