@@ -220,7 +220,7 @@ DOCTORED = [
     ),
     Doctored(
         "a checkpoint that the signer did not sign", "intake", "signed", "is not what the signer remembers",
-        "UPDATE record.checkpoint SET size = size - 1",
+        "UPDATE record.checkpoint SET size = size - 1 WHERE size > 1",  # the first may be of one event
     ),
     Doctored(
         "the newest checkpoint is gone", "intake", "signed", "signed up to",
